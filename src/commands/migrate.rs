@@ -1,0 +1,18 @@
+//! `wxauth migrate`: applies the migrations that the binary carries.
+
+use std::error::Error;
+
+use crate::config::DatabaseConfig;
+use crate::store;
+
+pub fn run() -> Result<(), Box<dyn Error>> {
+    let config = DatabaseConfig::load()?;
+    let applied = store::migrate(&config.url).map_err(|error| error.to_string())?;
+    if applied.is_empty() {
+        println!("the schema is up to date");
+    }
+    for name in applied {
+        println!("applied {name}");
+    }
+    Ok(())
+}

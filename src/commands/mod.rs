@@ -1,0 +1,38 @@
+//! The command line: one file a subcommand.
+
+mod migrate;
+mod serve;
+
+use std::error::Error;
+
+use clap::{Parser, Subcommand};
+
+use crate::{config, logging};
+
+/// Logs in WeChat mini-program users and opens their encrypted phone numbers.
+///
+/// Configured by environment variables and .env; the README lists them.
+#[derive(Parser)]
+#[command(name = "wxauth", version)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the server until SIGTERM
+    Serve(serve::Arguments),
+    /// Applies the migrations that this binary carries
+    Migrate,
+}
+
+/// Runs the command; an error is one line for the person who typed it.
+pub fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
+    config::load_dotenv()?;
+    logging::init(&config::log_filter());
+    match arguments.command {
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Migrate => migrate::run(),
+    }
+}

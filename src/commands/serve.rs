@@ -1,0 +1,71 @@
+//! `wxauth serve`: waits for the database, checks its schema, serves.
+
+use std::error::Error;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use actix_rt::time::{Instant, sleep};
+use clap::Args;
+
+use crate::config::{Config, DatabaseConfig};
+use crate::server;
+use crate::store::{self, SchemaState, Store, StoreError};
+
+/// How long a database that does not answer at start is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_secs(1);
+
+#[derive(Args)]
+pub struct Arguments {
+    /// Applies pending migrations first
+    #[arg(long)]
+    migrate: bool,
+}
+
+pub fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let config = Config::load()?;
+    actix_rt::System::new().block_on(async {
+        let store = Store::new(&config.database);
+        let state = wait_for_database(&store).await?;
+        if arguments.migrate {
+            migrate(&config.database).await?;
+        } else if let SchemaState::Pending(count) = state {
+            return Err(format!(
+                "the database lacks {count} migrations of this binary: \
+                 run `wxauth migrate`, or serve with --migrate"
+            )
+            .into());
+        }
+        let listener = TcpListener::bind(config.bind)
+            .map_err(|error| format!("cannot listen on BIND={}: {error}", config.bind))?;
+        server::serve(config, store, listener).await?;
+        Ok(())
+    })
+}
+
+async fn wait_for_database(store: &Store) -> Result<SchemaState, Box<dyn Error>> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let error = match store.schema_state().await {
+            Ok(state) => return Ok(state),
+            Err(error @ StoreError::Unavailable(_)) => error,
+            Err(error) => return Err(error.to_string().into()),
+        };
+        if Instant::now() + PAUSE >= deadline {
+            let seconds = PATIENCE.as_secs();
+            return Err(format!("the database did not answer for {seconds} s: {error}").into());
+        }
+        log::warn!("waiting for the database: {error}");
+        sleep(PAUSE).await;
+    }
+}
+
+async fn migrate(config: &DatabaseConfig) -> Result<(), Box<dyn Error>> {
+    let url = config.url.clone();
+    let migrating = actix_rt::task::spawn_blocking(move || store::migrate(&url));
+    let applied = migrating.await?.map_err(|error| error.to_string())?;
+    for name in applied {
+        log::info!("applied {name}");
+    }
+    Ok(())
+}

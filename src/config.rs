@@ -1,0 +1,214 @@
+//! The only reader of the environment: variables, `.env`, and the files that hold secrets.
+
+use std::env;
+use std::fmt;
+use std::fs;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use crate::secret::Secret;
+
+/// Everything that `wxauth serve` can be told.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub database: DatabaseConfig,
+    pub wechat: WeChatConfig,
+    pub bind: SocketAddr,
+    /// How long a stored key counts as alive.
+    pub session_ttl: Duration,
+    /// How old the watermark of encrypted data may be.
+    pub phone_data_max_age: Duration,
+    /// How often expired keys are removed; `None` is never.
+    pub purge_interval: Option<Duration>,
+    /// HTTP workers.
+    pub workers: usize,
+}
+
+#[derive(Debug, Clone)]
+pub struct DatabaseConfig {
+    /// `mysql://user:password@host:3306/name`, as diesel reads it.
+    pub url: Secret,
+    pub pool_size: u32,
+}
+
+#[derive(Debug, Clone)]
+pub struct WeChatConfig {
+    pub appid: String,
+    pub secret: Secret,
+    /// Scheme, host and perhaps a path, without a slash at the end.
+    pub api_base: String,
+    /// Budget for one exchange, retries included.
+    pub timeout: Duration,
+}
+
+/// A variable that is missing or malformed: one line that names it and says what it must look
+/// like, with its value only where that is no secret.
+#[derive(Debug)]
+pub struct ConfigError(String);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+type Result<T> = std::result::Result<T, ConfigError>;
+
+const A_YEAR_SECONDS: u64 = 366 * 24 * 60 * 60;
+const PRINTABLE: &str = "printable ASCII characters without spaces around them";
+
+impl Config {
+    pub fn load() -> Result<Self> {
+        Ok(Self {
+            database: DatabaseConfig::load()?,
+            wechat: WeChatConfig::load()?,
+            bind: address("BIND", "127.0.0.1:8080")?,
+            session_ttl: seconds("SESSION_TTL_SECONDS", 259_200, 1..=10 * A_YEAR_SECONDS)?,
+            phone_data_max_age: seconds("PHONE_DATA_MAX_AGE_SECONDS", 86_400, 1..=A_YEAR_SECONDS)?,
+            purge_interval: Some(seconds("PURGE_INTERVAL_SECONDS", 3_600, 0..=A_YEAR_SECONDS)?)
+                .filter(|interval| !interval.is_zero()),
+            workers: number("WORKERS", available_cores(), 1..=1_024)? as usize,
+        })
+    }
+}
+
+impl DatabaseConfig {
+    pub fn load() -> Result<Self> {
+        let must_be = "mysql://user:password@host:3306/name";
+        let url = secret("DATABASE_URL", must_be)?;
+        let names_a_database = url
+            .expose()
+            .strip_prefix("mysql://")
+            .and_then(|rest| rest.split('?').next())
+            .and_then(|rest| rest.rsplit_once('/'))
+            .is_some_and(|(_, name)| !name.is_empty());
+        if !names_a_database {
+            return Err(must("DATABASE_URL", must_be));
+        }
+        let pool_size = number("DATABASE_POOL_SIZE", 16, 1..=1_000)? as u32;
+        Ok(Self { url, pool_size })
+    }
+}
+
+impl WeChatConfig {
+    fn load() -> Result<Self> {
+        let appid = variable("WX_APPID")?.ok_or_else(|| must("WX_APPID", PRINTABLE))?;
+        let secret = secret("WX_SECRET", PRINTABLE)?;
+        if !is_printable(&appid) {
+            return Err(must("WX_APPID", PRINTABLE));
+        }
+        if !is_printable(secret.expose()) {
+            return Err(must("WX_SECRET", PRINTABLE));
+        }
+        Ok(Self {
+            appid,
+            secret,
+            api_base: api_base()?,
+            timeout: milliseconds("WX_TIMEOUT_MS", 5_000, 1..=60_000)?,
+        })
+    }
+}
+
+/// The values of `.env` for the variables that the environment does not set.
+pub fn load_dotenv() -> Result<()> {
+    match dotenvy::dotenv() {
+        Ok(_) => Ok(()),
+        Err(dotenvy::Error::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(dotenvy::Error::Io(error)) => Err(ConfigError(format!(".env cannot be read: {error}"))),
+        // dotenvy's own words quote the line, and the line may hold a secret.
+        Err(_) => Err(ConfigError(".env has a line that is not NAME=value".to_owned())),
+    }
+}
+
+/// `RUST_LOG`, env_logger's filter.
+pub fn log_filter() -> String {
+    env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned())
+}
+
+fn api_base() -> Result<String> {
+    let must_be = "an http:// or https:// URL without a query";
+    let base = variable("WX_API_BASE")?.unwrap_or_else(|| "https://api.weixin.qq.com".to_owned());
+    let uri: awc::http::Uri = base.parse().map_err(|_| must("WX_API_BASE", must_be))?;
+    let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
+    let has_host = uri.host().is_some_and(|host| !host.is_empty());
+    if !is_http || !has_host || uri.query().is_some() {
+        return Err(must("WX_API_BASE", must_be));
+    }
+    Ok(base.trim_end_matches('/').to_owned())
+}
+
+fn address(name: &str, default: &str) -> Result<SocketAddr> {
+    let text = variable(name)?.unwrap_or_else(|| default.to_owned());
+    text.parse().map_err(|_| {
+        ConfigError(format!(
+            "{name} must be an address and a port, such as 127.0.0.1:8080; it is {text:?}"
+        ))
+    })
+}
+
+fn seconds(name: &str, default: u64, range: RangeInclusive<u64>) -> Result<Duration> {
+    number(name, default, range).map(Duration::from_secs)
+}
+
+fn milliseconds(name: &str, default: u64, range: RangeInclusive<u64>) -> Result<Duration> {
+    number(name, default, range).map(Duration::from_millis)
+}
+
+fn number(name: &str, default: u64, range: RangeInclusive<u64>) -> Result<u64> {
+    let Some(text) = variable(name)? else {
+        return Ok(default);
+    };
+    text.parse().ok().filter(|value| range.contains(value)).ok_or_else(|| {
+        let (least, most) = range.into_inner();
+        ConfigError(format!("{name} must be a whole number from {least} to {most}; it is {text:?}"))
+    })
+}
+
+/// A secret from the variable itself, or from the file that `{name}_FILE` names.
+fn secret(name: &str, must_be: &str) -> Result<Secret> {
+    let file_variable = format!("{name}_FILE");
+    match (variable(name)?, variable(&file_variable)?) {
+        (Some(text), None) => Ok(Secret::new(text)),
+        (None, Some(path)) => secret_file(&file_variable, &path),
+        (None, None) => Err(ConfigError(format!(
+            "{name} is not set; it must be {must_be} (or {file_variable} must name a file that holds it)"
+        ))),
+        (Some(_), Some(_)) => {
+            Err(ConfigError(format!("{name} and {file_variable} are both set; set one of them")))
+        }
+    }
+}
+
+fn secret_file(file_variable: &str, path: &str) -> Result<Secret> {
+    let text = fs::read_to_string(path).map_err(|error| {
+        ConfigError(format!("{file_variable} names {path:?}, which cannot be read: {error}"))
+    })?;
+    match text.trim() {
+        "" => Err(ConfigError(format!("{file_variable} names {path:?}, which is empty"))),
+        text => Ok(Secret::new(text)),
+    }
+}
+
+/// The variable's value; an empty one counts as not set.
+fn variable(name: &str) -> Result<Option<String>> {
+    match env::var(name) {
+        Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
+        Err(env::VarError::NotPresent) => Ok(None),
+        Err(env::VarError::NotUnicode(_)) => Err(must(name, "UTF-8 text")),
+    }
+}
+
+fn must(name: &str, be: &str) -> ConfigError {
+    ConfigError(format!("{name} must be {be}"))
+}
+
+fn is_printable(text: &str) -> bool {
+    text.trim() == text && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
+}
+
+fn available_cores() -> u64 {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64)
+}

@@ -1,0 +1,25 @@
+//! wxauth: logs in WeChat mini-program users and opens their encrypted phone numbers.
+//!
+//! A request enters at [`server`], passes the [`edge`], becomes valid values at the door
+//! ([`request`], [`values`], [`open_data`]), and one of the [`routes`] hands them to a verb:
+//! [`login`] or [`phone`]. The verbs use [`wechat`] and [`store`], which know nothing of each
+//! other. Whatever fails becomes an [`error`].
+
+pub mod commands;
+pub mod config;
+pub mod edge;
+pub mod error;
+pub mod logging;
+pub mod login;
+pub mod open_data;
+pub mod phone;
+pub mod purge;
+pub mod request;
+pub mod routes;
+pub mod secret;
+pub mod server;
+pub mod store;
+pub mod values;
+pub mod wechat;
+
+mod schema;

@@ -1,0 +1,22 @@
+//! The `wxauth` command: parses the command line, runs the command, maps its error to exit code 1.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use wxauth::commands::{self, Arguments};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    // awc's TLS takes the process-wide provider, and panics where there is none.
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        eprintln!("wxauth: another TLS provider is installed already");
+        return ExitCode::FAILURE;
+    }
+    match commands::run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("wxauth: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! `POST /getWXUserPhone`: encrypted data becomes the user's phone number.
+
+use actix_web::HttpResponse;
+use actix_web::web::{Data, ReqData};
+use serde::Serialize;
+
+use crate::edge::Facts;
+use crate::error::Result;
+use crate::phone::Phones;
+use crate::request::Fields;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer<'a> {
+    user_id: u64,
+    openid: &'a str,
+    phone_number: &'a str,
+    pure_phone_number: &'a str,
+    country_code: &'a str,
+}
+
+pub async fn get_wx_user_phone(
+    fields: Fields,
+    phones: Data<Phones>,
+    facts: ReqData<Facts>,
+) -> Result<HttpResponse> {
+    let openid = fields.openid()?;
+    facts.openid(&openid);
+    let authorised = phones.authorise(openid.clone(), fields.encrypted_data()?).await?;
+    facts.key(authorised.key);
+    Ok(HttpResponse::Ok().json(Answer {
+        user_id: authorised.user_id,
+        openid: openid.as_str(),
+        phone_number: &authorised.phone.phone_number,
+        pure_phone_number: &authorised.phone.pure_phone_number,
+        country_code: &authorised.phone.country_code,
+    }))
+}

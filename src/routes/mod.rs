@@ -1,0 +1,36 @@
+//! One file an endpoint: read the request, call one or two verbs, answer.
+
+mod code2session;
+mod get_wx_user_phone;
+mod health;
+
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{Resource, Route, guard};
+
+use crate::edge::not_found;
+use crate::error::{Error, Result};
+
+/// The table of endpoints.
+pub fn configure(services: &mut ServiceConfig) {
+    let post = |path| only(web::resource(path), "POST");
+    let get = |path| only(web::resource(path), "GET, HEAD");
+    services
+        .service(post("/code2Session").route(web::post().to(code2session::code2session)))
+        .service(
+            post("/getWXUserPhone").route(web::post().to(get_wx_user_phone::get_wx_user_phone)),
+        )
+        .service(get("/healthz").route(get_or_head().to(health::healthz)))
+        .service(get("/readyz").route(get_or_head().to(health::readyz)))
+        .default_service(web::to(not_found));
+}
+
+/// Every other method is refused with an `Allow` header.
+fn only(resource: Resource, allowed: &'static str) -> Resource {
+    resource.default_service(web::to(move || async move {
+        Result::<&str>::Err(Error::MethodNotAllowed(allowed))
+    }))
+}
+
+fn get_or_head() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}

@@ -1,0 +1,60 @@
+//! A user's phone: the columns in `users`, and `phone_history` for the numbers that it replaced.
+
+use diesel::mysql::MysqlConnection;
+use diesel::prelude::*;
+
+use super::sql::UtcNow;
+use super::users::{PHONE_COLUMNS, PhoneRow, read_phone, watermark_column};
+use super::{Result, Store};
+use crate::schema::{phone_history, users};
+use crate::values::{OpenId, Phone};
+
+impl Store {
+    /// Makes this the user's phone, unless what is stored comes from newer data, and records the
+    /// number that it replaces. Returns false where the user is gone.
+    pub async fn save_phone(&self, openid: OpenId, phone: Phone) -> Result<bool> {
+        self.run(move |connection| {
+            connection.transaction(|connection| save_phone(connection, &openid, &phone))
+        })
+        .await
+    }
+}
+
+/// The row stays locked until the commit, so that each change sees the one before it.
+fn save_phone(
+    connection: &mut MysqlConnection,
+    openid: &OpenId,
+    phone: &Phone,
+) -> QueryResult<bool> {
+    let user = users::table.filter(users::openid.eq(openid.as_str()));
+    let stored: Option<PhoneRow> =
+        user.select(PHONE_COLUMNS).for_update().first(connection).optional()?;
+    let Some(stored) = stored else {
+        return Ok(false);
+    };
+    if let Some(replaced) = read_phone(stored) {
+        if replaced.is_same_number(phone) || replaced.watermark > phone.watermark {
+            return Ok(true);
+        }
+        diesel::insert_into(phone_history::table)
+            .values((
+                phone_history::openid.eq(openid.as_str()),
+                phone_history::phone_number.eq(replaced.phone_number),
+                phone_history::pure_phone_number.eq(replaced.pure_phone_number),
+                phone_history::country_code.eq(replaced.country_code),
+                phone_history::phone_watermark.eq(watermark_column(replaced.watermark)),
+                phone_history::replaced_at.eq(UtcNow),
+            ))
+            .execute(connection)?;
+    }
+    let change = (
+        users::phone_number.eq(&phone.phone_number),
+        users::pure_phone_number.eq(&phone.pure_phone_number),
+        users::country_code.eq(&phone.country_code),
+        users::phone_watermark.eq(watermark_column(phone.watermark)),
+        users::phone_updated_at.eq(UtcNow.nullable()),
+        users::updated_at.eq(UtcNow),
+    );
+    diesel::update(user).set(change).execute(connection)?;
+    Ok(true)
+}

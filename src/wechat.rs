@@ -1,0 +1,308 @@
+//! WeChat's client: trades a code for a `session_key`. Knows no database and no HTTP of ours.
+
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_rt::time::{Instant, sleep, timeout};
+use awc::error::{ConnectError, SendRequestError};
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use serde::Deserialize;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use crate::config::WeChatConfig;
+use crate::values::{LoginCode, OpenId, SessionKey, UnionId};
+
+/// Exchanges under way at once; each may hold an answer of [`MAX_ANSWER_BYTES`].
+const MAX_EXCHANGES: usize = 1_024;
+/// Connections to WeChat; further exchanges wait for one within their budget.
+const MAX_CONNECTIONS: usize = 128;
+/// WeChat's answers are below 300 bytes.
+const MAX_ANSWER_BYTES: usize = 64 * 1024;
+/// Shorter than common servers' own limits, so that a connection is seldom closed under a request.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// The first pause before WeChat is asked again; it doubles up to [`LAST_PAUSE`], with jitter.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LAST_PAUSE: Duration = Duration::from_millis(800);
+
+/// What WeChat gives for a good code.
+#[derive(Debug, Clone)]
+pub struct Session {
+    pub openid: OpenId,
+    pub session_key: SessionKey,
+    /// Only for apps that are bound to an Open Platform account.
+    pub unionid: Option<UnionId>,
+}
+
+/// Why an exchange gave no session. The text is for the log and holds nothing secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExchangeError {
+    /// 40029, 40163.
+    CodeRejected(String),
+    /// 40226.
+    UserBlocked(String),
+    /// 45011.
+    RateLimited(String),
+    /// 40013, 40125, 41002, 41004, 40002: the operator must act.
+    Misconfigured(String),
+    /// WeChat surely did not consume the code, up to the end of the budget.
+    NotConsumed(String),
+    /// An answer that cannot be used; the code may be consumed.
+    Unusable(String),
+    /// No answer within the budget; the code may be consumed.
+    Timeout,
+    /// [`MAX_EXCHANGES`] are under way.
+    Busy,
+}
+
+impl std::fmt::Display for ExchangeError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::CodeRejected(cause)
+            | Self::UserBlocked(cause)
+            | Self::RateLimited(cause)
+            | Self::Misconfigured(cause)
+            | Self::NotConsumed(cause)
+            | Self::Unusable(cause) => f.write_str(cause),
+            Self::Timeout => f.write_str("no answer from WeChat in time"),
+            Self::Busy => f.write_str("too many exchanges under way"),
+        }
+    }
+}
+
+/// A handle to the thread that talks to WeChat.
+///
+/// awc's clients cannot leave their thread, and an exchange must outlive the request that asked
+/// for it (its code is consumed), so requests cross to that thread through a channel.
+#[derive(Clone)]
+pub struct WeChat {
+    jobs: mpsc::UnboundedSender<Job>,
+    permits: Arc<Semaphore>,
+}
+
+struct Job {
+    code: LoginCode,
+    answer: oneshot::Sender<Result<Session, ExchangeError>>,
+}
+
+impl WeChat {
+    /// Starts the thread; call it inside an actix system.
+    pub fn start(config: WeChatConfig) -> Self {
+        let (jobs, mut arriving) = mpsc::unbounded_channel::<Job>();
+        let arbiter = actix_rt::Arbiter::new();
+        arbiter.spawn_fn(move || {
+            actix_rt::spawn(async move {
+                let exchanger = Rc::new(Exchanger::new(&config));
+                while let Some(job) = arriving.recv().await {
+                    let exchanger = Rc::clone(&exchanger);
+                    actix_rt::spawn(async move {
+                        // A caller that is gone has no use for the answer.
+                        let _ = job.answer.send(exchanger.exchange(&job.code).await);
+                    });
+                }
+            });
+        });
+        Self { jobs, permits: Arc::new(Semaphore::new(MAX_EXCHANGES)) }
+    }
+
+    /// Trades a code for a session, within the budget of the configuration.
+    ///
+    /// Source: WeChat's documentation of `auth.code2Session`. WeChat is asked again only when it
+    /// surely has not consumed the code: errcode -1, or a refused connection.
+    pub async fn exchange(&self, code: LoginCode) -> Result<Session, ExchangeError> {
+        let _permit = self.permits.try_acquire().map_err(|_| ExchangeError::Busy)?;
+        let gone = || ExchangeError::Unusable("the thread that talks to WeChat is gone".to_owned());
+        let (answer, answered) = oneshot::channel();
+        self.jobs.send(Job { code, answer }).map_err(|_| gone())?;
+        answered.await.unwrap_or_else(|_| Err(gone()))
+    }
+}
+
+/// Lives on the one thread that talks to WeChat.
+struct Exchanger {
+    client: awc::Client,
+    /// The whole URL but for the code, the secret in it.
+    url_up_to_code: String,
+    budget: Duration,
+}
+
+impl Exchanger {
+    fn new(config: &WeChatConfig) -> Self {
+        let mut connector = awc::Connector::new()
+            .timeout(config.timeout)
+            .limit(MAX_CONNECTIONS)
+            .conn_keep_alive(KEEP_ALIVE);
+        if config.api_base.starts_with("https://") {
+            connector = connector.rustls_0_23(Arc::new(tls_config()));
+        }
+        let client = awc::Client::builder()
+            .connector(connector)
+            .disable_redirects()
+            .disable_timeout()
+            .finish();
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("appid", &config.appid)
+            .append_pair("secret", config.secret.expose())
+            .append_pair("grant_type", "authorization_code")
+            .finish();
+        let url_up_to_code = format!("{}/sns/jscode2session?{query}&js_code=", config.api_base);
+        Self { client, url_up_to_code, budget: config.timeout }
+    }
+
+    async fn exchange(&self, code: &LoginCode) -> Result<Session, ExchangeError> {
+        let deadline = Instant::now() + self.budget;
+        let code: String = form_urlencoded::byte_serialize(code.expose().as_bytes()).collect();
+        let url = format!("{}{code}", self.url_up_to_code);
+        let mut pauses = ExponentialBuilder::new()
+            .with_min_delay(FIRST_PAUSE)
+            .with_max_delay(LAST_PAUSE)
+            .without_max_times()
+            .with_jitter()
+            .build();
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let attempt = timeout(left, self.attempt(&url)).await;
+            let error = match attempt.unwrap_or(Err(ExchangeError::Timeout)) {
+                Err(error @ ExchangeError::NotConsumed(_)) => error,
+                done => return done,
+            };
+            let pause = pauses.next().unwrap_or(LAST_PAUSE);
+            if Instant::now() + pause >= deadline {
+                return Err(error);
+            }
+            log::debug!("asking WeChat again in {} ms: {error}", pause.as_millis());
+            sleep(pause).await;
+        }
+    }
+
+    async fn attempt(&self, url: &str) -> Result<Session, ExchangeError> {
+        let mut response = self.client.get(url).send().await.map_err(|error| unsent(&error))?;
+        let status = response.status();
+        if status != awc::http::StatusCode::OK {
+            return Err(ExchangeError::Unusable(format!("WeChat answered HTTP {status}")));
+        }
+        let body = response.body().limit(MAX_ANSWER_BYTES).await.map_err(|error| {
+            ExchangeError::Unusable(format!("WeChat's answer broke off: {error}"))
+        })?;
+        read_answer(&body)
+    }
+}
+
+/// The system's certificate authorities (and `SSL_CERT_FILE`'s), so that a company's own proxy
+/// is accepted, and Mozilla's, so that a container without any works too.
+fn tls_config() -> rustls::ClientConfig {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    let system = rustls_native_certs::load_native_certs();
+    for error in &system.errors {
+        log::warn!("some of the system's certificates cannot be read: {error}");
+    }
+    roots.add_parsable_certificates(system.certs);
+    rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()
+}
+
+fn unsent(error: &SendRequestError) -> ExchangeError {
+    match error {
+        SendRequestError::Connect(ConnectError::Io(io)) if is_refused(io) => {
+            ExchangeError::NotConsumed("WeChat's address refuses connections".to_owned())
+        }
+        SendRequestError::Connect(cause) => {
+            ExchangeError::Unusable(format!("cannot connect to WeChat: {cause}"))
+        }
+        // The other kinds may quote the URL, and the secret is in it.
+        SendRequestError::Send(cause) => {
+            ExchangeError::Unusable(format!("the connection to WeChat broke: {cause}"))
+        }
+        SendRequestError::Response(cause) => {
+            ExchangeError::Unusable(format!("WeChat's answer is not HTTP: {cause}"))
+        }
+        SendRequestError::Timeout => ExchangeError::Timeout,
+        _ => ExchangeError::Unusable("the request to WeChat could not be sent".to_owned()),
+    }
+}
+
+fn is_refused(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::ConnectionRefused
+}
+
+/// WeChat's answer, whatever its Content-Type says: it is usually text/plain.
+#[derive(Deserialize)]
+struct Answer {
+    openid: Option<String>,
+    session_key: Option<String>,
+    unionid: Option<String>,
+    errcode: Option<Errcode>,
+    errmsg: Option<String>,
+}
+
+/// A number, though some answers have it as text.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Errcode {
+    Number(i64),
+    Text(String),
+}
+
+/// Success is both fields being there: errcode may be absent or 0 then.
+fn read_answer(body: &[u8]) -> Result<Session, ExchangeError> {
+    let unusable = |cause: &str| Err(ExchangeError::Unusable(cause.to_owned()));
+    let Ok(answer) = serde_json::from_slice::<Answer>(body) else {
+        return unusable("WeChat's answer is not the JSON that is documented");
+    };
+    let openid = answer.openid.as_deref().filter(|text| !text.is_empty());
+    let session_key = answer.session_key.as_deref().filter(|text| !text.is_empty());
+    let (Some(openid), Some(session_key)) = (openid, session_key) else {
+        return Err(refusal(&answer));
+    };
+    let Some(openid) = OpenId::parse(openid) else {
+        return unusable("WeChat's openid is not of the form that is stored");
+    };
+    let Some(session_key) = SessionKey::parse(session_key) else {
+        return unusable("WeChat's session_key is not 16 bytes of base64");
+    };
+    let unionid = answer.unionid.as_deref().and_then(UnionId::parse);
+    Ok(Session { openid, session_key, unionid })
+}
+
+/// Matches errcode, never errmsg: WeChat changes its words.
+fn refusal(answer: &Answer) -> ExchangeError {
+    let errcode = match &answer.errcode {
+        Some(Errcode::Number(errcode)) => *errcode,
+        Some(Errcode::Text(text)) => text.trim().parse().unwrap_or(0),
+        None => 0,
+    };
+    let trace = answer.errmsg.as_deref().and_then(trace_id).unwrap_or("none");
+    let cause =
+        |meaning: &str| format!("WeChat: errcode {errcode}, {meaning} (its trace id: {trace})");
+    match errcode {
+        -1 => ExchangeError::NotConsumed(cause("system busy")),
+        40029 => ExchangeError::CodeRejected(cause("the code is wrong, expired or of another app")),
+        40163 => ExchangeError::CodeRejected(cause("the code has been used")),
+        40226 => ExchangeError::UserBlocked(cause("a user of high risk, blocked")),
+        45011 => ExchangeError::RateLimited(cause("more than 100 logins of a user a minute")),
+        40013 => ExchangeError::Misconfigured(cause("check WX_APPID: no such mini-program")),
+        40125 => ExchangeError::Misconfigured(cause("check WX_SECRET: it is not this appid's")),
+        41002 => {
+            ExchangeError::Misconfigured(cause("check WX_APPID and WX_API_BASE: no appid arrived"))
+        }
+        41004 => ExchangeError::Misconfigured(cause(
+            "check WX_SECRET and WX_API_BASE: no secret arrived",
+        )),
+        40002 => {
+            ExchangeError::Misconfigured(cause("check WX_API_BASE: grant_type was not understood"))
+        }
+        0 => ExchangeError::Unusable("WeChat's answer has neither a key nor an errcode".to_owned()),
+        _ => ExchangeError::Unusable(cause("not one that is documented for a login")),
+    }
+}
+
+/// What WeChat's support asks for: the id after `rid: ` or `req_id: ` in errmsg. Nothing else of
+/// errmsg is passed on, as it might quote the request.
+fn trace_id(errmsg: &str) -> Option<&str> {
+    const MAX_LENGTH: usize = 64;
+    let (_, rest) = errmsg.split_once("rid: ").or_else(|| errmsg.split_once("req_id: "))?;
+    let is_id = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let id = rest.trim_start().split(|c| !is_id(c)).next()?;
+    (1..=MAX_LENGTH).contains(&id.len()).then_some(id)
+}
