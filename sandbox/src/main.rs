@@ -1,0 +1,79 @@
+//! The sandbox's own program: parse the command line, serve until a signal.
+
+use std::future::poll_fn;
+use std::process::ExitCode;
+use std::task::Poll;
+
+use actix_rt::signal::unix::{SignalKind, signal};
+use clap::Parser;
+use wxauth_sandbox::{Options, Sandbox};
+
+/// Plays WeChat and the user's phone on this machine, with made-up data.
+/// `GET /` shows what it can do.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// Address to listen on.
+    #[arg(long, default_value = "127.0.0.1:8081")]
+    bind: String,
+
+    /// The only appid that is accepted.
+    #[arg(long, default_value_t = Options::default().appid)]
+    appid: String,
+
+    /// The only secret that is accepted.
+    #[arg(long, default_value_t = Options::default().secret)]
+    secret: String,
+
+    /// Lift WeChat's limit of 100 exchanges a minute and user.
+    #[arg(long)]
+    no_rate_limit: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    // actix-http reports every answer that a fault cuts off on purpose.
+    let filter = "info,actix_server=warn,actix_http=off";
+    let filter = env_logger::Env::default().default_filter_or(filter);
+    env_logger::Builder::from_env(filter).init();
+
+    let bind = arguments.bind.clone();
+    match serve(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("wxauth-sandbox: cannot serve on {bind}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(arguments: Arguments) -> std::io::Result<()> {
+    let mut options = Options {
+        appid: arguments.appid,
+        secret: arguments.secret,
+        bind: arguments.bind,
+        ..Options::default()
+    };
+    if arguments.no_rate_limit {
+        options.rate_limit_a_minute = None;
+    }
+    actix_rt::System::new().block_on(async {
+        // Listened for before serving, so that no signal comes too early.
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let sandbox = Sandbox::start(options)?;
+        log::info!("sandbox WeChat listening on {}", sandbox.base_url());
+
+        poll_fn(|context| {
+            let interrupted = interrupt.poll_recv(context).is_ready();
+            let terminated = terminate.poll_recv(context).is_ready();
+            if interrupted || terminated {
+                return Poll::Ready(());
+            }
+            Poll::Pending
+        })
+        .await;
+        sandbox.stop();
+        Ok(())
+    })
+}

@@ -1,0 +1,162 @@
+//! The handle that tests and benchmarks hold: every call goes straight at the world.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::answer::Style;
+use crate::calls::Calls;
+use crate::encryption::EncryptedData;
+use crate::fault::Fault;
+use crate::options::Options;
+use crate::phone::PhoneOptions;
+use crate::server::Server;
+use crate::user;
+use crate::world::World;
+
+/// A running sandbox WeChat. Clones share it; it stops with the last of them.
+#[derive(Clone)]
+pub struct Sandbox {
+    world: Arc<World>,
+    server: Arc<Server>,
+}
+
+impl Sandbox {
+    /// Serves on a thread of its own, and returns when it listens. It does not
+    /// matter whether the caller is inside an async runtime.
+    pub fn start(options: Options) -> io::Result<Sandbox> {
+        let world = Arc::new(World::new(&options));
+        let server = Arc::new(Server::start(Arc::clone(&world), &options)?);
+        Ok(Sandbox { world, server })
+    }
+
+    /// `http://127.0.0.1:PORT`, without a slash at the end.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.server.address())
+    }
+
+    pub fn appid(&self) -> &str {
+        self.world.appid()
+    }
+
+    pub fn secret(&self) -> &str {
+        self.world.secret()
+    }
+
+    /// Closes the port and every connection; nothing is answered any more.
+    pub fn stop(&self) {
+        self.server.stop();
+    }
+
+    /// `wx.login`: a single-use code, bound to the user's current session_key.
+    pub fn login(&self, user: &str) -> String {
+        self.world.login(user, false)
+    }
+
+    /// `wx.login` where WeChat replaces the session_key first.
+    pub fn login_rotating(&self, user: &str) -> String {
+        self.world.login(user, true)
+    }
+
+    /// The user's openid, known before the first login: it depends on the name only.
+    pub fn openid(&self, user: &str) -> String {
+        user::openid(user)
+    }
+
+    /// The current session_key in base64; `None` before the first login.
+    pub fn session_key(&self, user: &str) -> Option<String> {
+        self.world.session_key(user)
+    }
+
+    /// What later exchanges say about the user's unionid.
+    pub fn set_unionid(&self, user: &str, unionid: Option<&str>) {
+        self.world.set_unionid(user, unionid);
+    }
+
+    /// What the user's phone hands to the page after the tap.
+    ///
+    /// # Panics
+    /// If the user never logged in, as there is no session_key then.
+    pub fn phone(&self, user: &str) -> EncryptedData {
+        self.phone_with(user, PhoneOptions::default())
+    }
+
+    /// The same with other data in it.
+    ///
+    /// # Panics
+    /// If the user never logged in.
+    pub fn phone_with(&self, user: &str, phone: PhoneOptions) -> EncryptedData {
+        let Some(data) = self.world.phone(user, &phone) else {
+            panic!("the sandbox's user {user:?} never logged in: call login first");
+        };
+        data
+    }
+
+    /// Queues a fault: each of the next `times` exchanges with good credentials meets it.
+    pub fn fail_next(&self, fault: Fault, times: usize) {
+        self.world.fail_next(fault, times);
+    }
+
+    /// Forgets the faults that are still queued.
+    pub fn clear_faults(&self) {
+        self.world.clear_faults();
+    }
+
+    /// How answers look from now on.
+    pub fn set_style(&self, style: Style) {
+        self.world.set_style(style);
+    }
+
+    /// Holds the answers of exchanges that arrive from now on. What happens to
+    /// the code is decided when its exchange arrives; only the answer waits.
+    pub fn hold(&self) {
+        self.world.hold();
+    }
+
+    /// Lets every held answer go, and holds no more.
+    pub fn release(&self) {
+        self.world.release();
+    }
+
+    /// Returns once at least `n` answers are being held.
+    ///
+    /// # Panics
+    /// If that takes more than ten seconds.
+    pub async fn wait_for_waiting(&self, n: usize) {
+        self.world.wait_for_waiting(n).await;
+    }
+
+    /// Returns once at least `n` exchanges have arrived since the start.
+    ///
+    /// # Panics
+    /// If that takes more than ten seconds.
+    pub async fn wait_for_calls(&self, n: u64) {
+        self.world.wait_for_calls(n).await;
+    }
+
+    /// What was asked and answered so far.
+    pub fn calls(&self) -> Calls {
+        self.world.calls()
+    }
+
+    /// How often this code was sent for exchange, whatever came of it. Kept for
+    /// the latest 65,536 codes.
+    pub fn exchanges_of(&self, code: &str) -> u64 {
+        self.world.exchanges_of(code)
+    }
+
+    /// From now on the user's exchanges answer 40226.
+    pub fn block(&self, user: &str) {
+        self.world.block(user);
+    }
+
+    /// Every code that is out has expired.
+    pub fn expire_codes(&self) {
+        self.world.expire_codes();
+    }
+
+    /// Moves the sandbox's clock, by which codes age and the rate limit counts.
+    pub fn age_codes(&self, by: Duration) {
+        self.world.age_codes(by);
+    }
+}
