@@ -7,11 +7,14 @@ use std::time::{Duration, Instant};
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::ConnectionType;
 use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
+use actix_web::web::Data;
 use actix_web::{HttpMessage as _, HttpResponse};
 
 use crate::error::Error;
+use crate::stopping::Closing;
 use crate::values::OpenId;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -68,10 +71,14 @@ pub async fn edge<B: MessageBody>(
     let started = Instant::now();
     let request_id = request_id(&request);
     let facts = Facts::default();
+    let closing = request.app_data::<Data<Closing>>().is_some_and(|closing| closing.has_begun());
     request.extensions_mut().insert(facts.clone());
 
     let mut response = next.call(request).await?;
 
+    if closing {
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_REQUEST_ID, request_id.clone());

@@ -18,6 +18,7 @@ pub mod request;
 pub mod routes;
 pub mod secret;
 pub mod server;
+pub mod stopping;
 pub mod store;
 pub mod values;
 pub mod wechat;

@@ -15,6 +15,7 @@ use crate::phone::Phones;
 use crate::purge;
 use crate::request::MAX_BODY_BYTES;
 use crate::routes;
+use crate::stopping::{Closing, stop_on_signal};
 use crate::store::Store;
 use crate::wechat::WeChat;
 
@@ -34,6 +35,8 @@ pub async fn serve(config: Config, store: Store, listener: TcpListener) -> io::R
     ));
     let purging = config.purge_interval.map(|every| purge::start(store.clone(), every));
     let store = Data::new(store);
+    let closing = Closing::default();
+    let closing_data = Data::new(closing.clone());
 
     let address = listener.local_addr()?;
     let server = HttpServer::new(move || {
@@ -41,6 +44,7 @@ pub async fn serve(config: Config, store: Store, listener: TcpListener) -> io::R
             .app_data(Data::clone(&logins))
             .app_data(Data::clone(&phones))
             .app_data(Data::clone(&store))
+            .app_data(Data::clone(&closing_data))
             .app_data(PayloadConfig::new(MAX_BODY_BYTES))
             .wrap(from_fn(edge))
             .configure(routes::configure)
@@ -48,8 +52,10 @@ pub async fn serve(config: Config, store: Store, listener: TcpListener) -> io::R
     .workers(config.workers)
     .keep_alive(KEEP_ALIVE)
     .shutdown_timeout(SHUTDOWN_SECONDS)
+    .disable_signals()
     .listen(listener)?
     .run();
+    stop_on_signal(server.handle(), closing)?;
     log::info!("listening on http://{address}");
     server.await?;
 

@@ -1,0 +1,44 @@
+//! Stopping without failing a request: what happens between SIGTERM and the end.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use actix_rt::signal::unix::{SignalKind, signal};
+use actix_rt::time::sleep;
+use actix_web::dev::ServerHandle;
+
+/// Between the last connection that is accepted and the end of idle ones. actix closes a connection
+/// that waits for a request at once, even if the request is on its way, so each gets this long to
+/// deliver it; and who sends one request after the other hears `Connection: close` in this time.
+const LAST_REQUESTS: Duration = Duration::from_secs(1);
+
+/// Set once the server is about to stop, so that every answer closes its connection.
+#[derive(Clone, Default)]
+pub struct Closing(Arc<AtomicBool>);
+
+impl Closing {
+    pub fn has_begun(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Waits for SIGTERM or SIGINT in the background, then stops the server: no new connections, the
+/// requests that are under way finished, the rest closed.
+pub fn stop_on_signal(server: ServerHandle, closing: Closing) -> io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    actix_rt::spawn(async move {
+        let name = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        };
+        log::info!("{name}: finishing what is under way");
+        closing.0.store(true, Ordering::Relaxed);
+        server.pause().await;
+        sleep(LAST_REQUESTS).await;
+        server.stop(true).await;
+    });
+    Ok(())
+}
