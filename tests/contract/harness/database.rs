@@ -1,0 +1,115 @@
+//! A database of a test's own, on the private MariaDB that `scripts/test` starts.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use diesel::mysql::MysqlConnection;
+use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Text};
+
+static CREATED: AtomicU32 = AtomicU32::new(0);
+
+/// Dropped with the handle.
+pub struct Database {
+    server_url: String,
+    name: String,
+    url: String,
+}
+
+#[derive(QueryableByName)]
+struct Value {
+    #[diesel(sql_type = Nullable<Text>)]
+    value: Option<String>,
+}
+
+impl Database {
+    pub fn create() -> Self {
+        let server_url = std::env::var("WXAUTH_TEST_DATABASE_URL")
+            .expect("WXAUTH_TEST_DATABASE_URL is set: run the tests with scripts/test");
+        let number = CREATED.fetch_add(1, Ordering::Relaxed);
+        let name = format!("wxauth_test_{}_{number}", std::process::id());
+        let url = format!("{server_url}/{name}");
+        let database = Self { server_url, name, url };
+        database.on_server(&format!("CREATE DATABASE {}", database.name));
+        database
+    }
+
+    /// `mysql://user:password@host:port/name`
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The database server's `host:port`.
+    pub fn address(&self) -> &str {
+        self.server_url.rsplit_once('@').expect("the URL names a user").1
+    }
+
+    /// The same database by way of another address.
+    pub fn url_through(&self, address: &str) -> String {
+        self.url.replace(self.address(), address)
+    }
+
+    /// Runs statements that return nothing.
+    pub fn execute(&self, statements: &str) {
+        let mut connection = MysqlConnection::establish(&self.url).expect("the database answers");
+        diesel::connection::SimpleConnection::batch_execute(&mut connection, statements)
+            .unwrap_or_else(|error| panic!("{statements}: {error}"));
+    }
+
+    /// The first column of every row, as text; NULL is `None`.
+    pub fn column(&self, expression: &str, rest: &str) -> Vec<Option<String>> {
+        let mut connection = MysqlConnection::establish(&self.url).expect("the database answers");
+        let query = format!("SELECT CAST({expression} AS CHAR) AS value {rest}");
+        let rows: Vec<Value> = diesel::sql_query(&query)
+            .load(&mut connection)
+            .unwrap_or_else(|error| panic!("{query}: {error}"));
+        rows.into_iter().map(|row| row.value).collect()
+    }
+
+    /// The one value of the one row.
+    pub fn value(&self, expression: &str, rest: &str) -> Option<String> {
+        let mut values = self.column(expression, rest);
+        assert_eq!(values.len(), 1, "SELECT {expression} {rest} has one row");
+        values.remove(0)
+    }
+
+    pub fn count(&self, rest: &str) -> u64 {
+        let count = self.value("COUNT(*)", rest).expect("a count is not NULL");
+        count.parse().expect("a count is a number")
+    }
+
+    /// A user with a key, as if they had logged in with it.
+    pub fn insert_login(&self, openid: &str, session_key: &str) {
+        self.execute(&format!(
+            "INSERT INTO users (openid, created_at, updated_at)
+             VALUES ('{openid}', UTC_TIMESTAMP(3), UTC_TIMESTAMP(3));
+             INSERT INTO sessions (openid, key_fingerprint, session_key, code_hash,
+                                   first_seen_at, issued_at, expires_at)
+             VALUES ('{openid}', LEFT(SHA2(FROM_BASE64('{session_key}'), 256), 16),
+                     '{session_key}', UNHEX(SHA2('', 256)), UTC_TIMESTAMP(3), UTC_TIMESTAMP(3),
+                     UTC_TIMESTAMP(3) + INTERVAL 1 DAY)"
+        ));
+    }
+
+    /// Makes every stored key older by this many seconds.
+    pub fn age_keys(&self, seconds: u32) {
+        self.execute(&format!(
+            "UPDATE sessions SET first_seen_at = first_seen_at - INTERVAL {seconds} SECOND,
+                                 issued_at = issued_at - INTERVAL {seconds} SECOND,
+                                 expires_at = expires_at - INTERVAL {seconds} SECOND"
+        ));
+    }
+
+    fn on_server(&self, statement: &str) {
+        let url = format!("{}/mysql", self.server_url);
+        let mut connection = MysqlConnection::establish(&url).expect("the test database answers");
+        diesel::sql_query(statement)
+            .execute(&mut connection)
+            .unwrap_or_else(|error| panic!("{statement}: {error}"));
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        self.on_server(&format!("DROP DATABASE IF EXISTS {}", self.name));
+    }
+}

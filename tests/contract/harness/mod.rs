@@ -1,0 +1,52 @@
+//! What every test starts: a database of its own, a sandbox WeChat, servers as real processes.
+
+mod database;
+mod http;
+mod relay;
+mod server;
+
+pub use self::database::Database;
+pub use self::http::{Answer, Client};
+pub use self::relay::Relay;
+pub use self::server::Server;
+use wxauth_sandbox::{Options, Sandbox};
+
+/// One test's world. Everything in it is real and its own, so that tests run in parallel.
+pub struct World {
+    pub database: Database,
+    pub wechat: Sandbox,
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self::with_rate_limit(Options::default().rate_limit_a_minute)
+    }
+
+    pub fn with_rate_limit(rate_limit_a_minute: Option<u32>) -> Self {
+        let options = Options { rate_limit_a_minute, ..Options::default() };
+        let wechat = Sandbox::start(options).expect("the sandbox starts");
+        Self { database: Database::create(), wechat }
+    }
+
+    /// A server on the world's database and sandbox, with the default configuration.
+    pub fn server(&self) -> Server {
+        self.server_with(&[])
+    }
+
+    /// The same with some variables set, which win over the world's.
+    pub fn server_with(&self, variables: &[(&str, &str)]) -> Server {
+        Server::start(&self.variables(), variables)
+    }
+
+    /// What a server of this world needs.
+    pub fn variables(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("DATABASE_URL", self.database.url().to_owned()),
+            ("WX_APPID", self.wechat.appid().to_owned()),
+            ("WX_SECRET", self.wechat.secret().to_owned()),
+            ("WX_API_BASE", self.wechat.base_url()),
+            ("BIND", "127.0.0.1:0".to_owned()),
+            ("WORKERS", "2".to_owned()),
+        ]
+    }
+}

@@ -1,0 +1,152 @@
+//! A wxauth process: the real binary, its variables, its log.
+
+use std::collections::HashMap;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::http::Client;
+
+/// For what must come, such as a line in the log; never reached where the server works.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// Killed when dropped.
+pub struct Server {
+    child: Child,
+    log: Arc<Log>,
+    base_url: String,
+}
+
+#[derive(Default)]
+struct Log {
+    lines: Mutex<Lines>,
+    grown: Condvar,
+}
+
+#[derive(Default)]
+struct Lines {
+    text: Vec<String>,
+    is_closed: bool,
+}
+
+impl Server {
+    /// Starts `wxauth serve --migrate` and returns when it listens.
+    pub fn start(world: &[(&'static str, String)], variables: &[(&str, &str)]) -> Self {
+        let mut server = Self::spawn(&["serve", "--migrate"], world, variables);
+        let line = server.wait_for_line("listening on http://");
+        let (_, address) = line.rsplit_once("http://").expect("the line holds the address");
+        server.base_url = format!("http://{address}");
+        server
+    }
+
+    /// Starts any command, and does not wait.
+    pub fn spawn(
+        arguments: &[&str],
+        world: &[(&'static str, String)],
+        variables: &[(&str, &str)],
+    ) -> Self {
+        let mut environment: HashMap<&str, &str> =
+            world.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        environment.extend(variables.iter().copied());
+        let mut child = Command::new(env!("CARGO_BIN_EXE_wxauth"))
+            .args(arguments)
+            .env_clear()
+            .envs(environment)
+            // Away from a developer's .env.
+            .current_dir(std::env::temp_dir())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("wxauth starts");
+        let log = Arc::new(Log::default());
+        let stderr = child.stderr.take().expect("stderr is piped");
+        let filling = Arc::clone(&log);
+        thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                filling.lines.lock().expect("no thread panics").text.push(line);
+                filling.grown.notify_all();
+            }
+            filling.lines.lock().expect("no thread panics").is_closed = true;
+            filling.grown.notify_all();
+        });
+        Self { child, log, base_url: String::new() }
+    }
+
+    pub fn client(&self) -> Client {
+        Client::new(&self.base_url)
+    }
+
+    /// `host:port`, for tests that speak TCP themselves.
+    pub fn address(&self) -> &str {
+        self.base_url.trim_start_matches("http://")
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The first line, past or to come, that holds the text. Blocks the thread.
+    #[track_caller]
+    pub fn wait_for_line(&self, text: &str) -> String {
+        self.log.wait_for_line(text)
+    }
+
+    /// The same, while the test's own requests go on.
+    pub async fn line(&self, text: &'static str) -> String {
+        let log = Arc::clone(&self.log);
+        let waiting = actix_rt::task::spawn_blocking(move || log.wait_for_line(text));
+        waiting.await.expect("the line comes")
+    }
+
+    /// Everything that was logged until now.
+    pub fn log(&self) -> String {
+        self.log.lines.lock().expect("no thread panics").text.join("\n")
+    }
+
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.pid().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "kill -s {name}");
+    }
+
+    /// Waits until the process ends by itself, and returns how, and its whole log.
+    pub fn wait(mut self) -> (ExitStatus, String) {
+        let status = self.child.wait().expect("the process is ours");
+        let mut lines = self.log.lines.lock().expect("no thread panics");
+        while !lines.is_closed {
+            lines = self.log.grown.wait(lines).expect("no thread panics");
+        }
+        let log = lines.text.join("\n");
+        drop(lines);
+        (status, log)
+    }
+}
+
+impl Log {
+    #[track_caller]
+    fn wait_for_line(&self, text: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        let mut lines = self.lines.lock().expect("no thread panics");
+        loop {
+            if let Some(line) = lines.text.iter().find(|line| line.contains(text)) {
+                return line.clone();
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(
+                !lines.is_closed && !left.is_zero(),
+                "no line with {text:?} in the log:\n{}",
+                lines.text.join("\n")
+            );
+            lines = self.grown.wait_timeout(lines, left).expect("no thread panics").0;
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

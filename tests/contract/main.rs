@@ -1,0 +1,17 @@
+//! The contract, told from outside: real servers, a real database, a sandbox WeChat.
+//!
+//! Run it with `scripts/test`, which starts the database.
+
+// A test that cannot go on says so by panicking.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
+mod harness;
+
+mod code2session;
+mod errors;
+mod get_wx_user_phone;
+mod logs;
+mod properties;
+mod serving;
+mod upstream_tls;
+mod vectors;

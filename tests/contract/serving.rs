@@ -1,0 +1,333 @@
+//! Starting and stopping: configuration, migrations, SIGTERM, kill -9.
+
+use std::collections::HashSet;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde_json::json;
+
+use crate::harness::{Database, Relay, Server, World};
+
+#[test]
+fn a_missing_or_malformed_variable_stops_the_start_with_one_line_that_names_it() {
+    let world = World::new();
+    let file = std::env::temp_dir().join(format!("wxauth-test-secret-{}", std::process::id()));
+    std::fs::write(&file, " \n").expect("the temporary directory can be written");
+    let empty_file = file.to_str().expect("UTF-8");
+
+    for (name, value, says) in [
+        ("DATABASE_URL", "", "DATABASE_URL is not set"),
+        ("DATABASE_URL", "postgres://canary@host/name", "DATABASE_URL must be mysql://"),
+        ("DATABASE_URL", "mysql://user:canary@host", "DATABASE_URL must be mysql://"),
+        ("WX_APPID", "", "WX_APPID must be"),
+        ("WX_APPID", "微信", "WX_APPID must be"),
+        ("WX_SECRET", "", "WX_SECRET is not set"),
+        ("WX_SECRET", "canary\u{7}", "WX_SECRET must be"),
+        ("WX_SECRET_FILE", "/etc/hostname", "both set"),
+        ("WX_API_BASE", "ftp://host", "WX_API_BASE must be"),
+        ("WX_API_BASE", "https://host?x", "WX_API_BASE must be"),
+        ("WX_TIMEOUT_MS", "fast", "WX_TIMEOUT_MS must be a whole number from 1 to 60000"),
+        ("WX_TIMEOUT_MS", "0", "WX_TIMEOUT_MS must be"),
+        ("BIND", "8080", "BIND must be an address and a port"),
+        ("SESSION_TTL_SECONDS", "-1", "SESSION_TTL_SECONDS must be"),
+        ("PHONE_DATA_MAX_AGE_SECONDS", "1d", "PHONE_DATA_MAX_AGE_SECONDS must be"),
+        ("DATABASE_POOL_SIZE", "0", "DATABASE_POOL_SIZE must be"),
+        ("PURGE_INTERVAL_SECONDS", "x", "PURGE_INTERVAL_SECONDS must be"),
+        ("WORKERS", "0", "WORKERS must be"),
+    ] {
+        let server = Server::spawn(&["serve"], &world.variables(), &[(name, value)]);
+        let (status, log) = server.wait();
+        assert_eq!(status.code(), Some(1), "{name}={value}: {log}");
+        assert_eq!(log.lines().count(), 1, "{name}={value}: {log}");
+        assert!(log.contains(says), "{name}={value}: {log}");
+        assert!(!log.contains("canary"), "{name}={value}: {log}");
+    }
+
+    let variables: Vec<_> =
+        world.variables().into_iter().filter(|(name, _)| *name != "WX_SECRET").collect();
+    for (path, says) in [("/does/not/exist", "cannot be read"), (empty_file, "is empty")] {
+        let server = Server::spawn(&["serve"], &variables, &[("WX_SECRET_FILE", path)]);
+        let (status, log) = server.wait();
+        assert_eq!(status.code(), Some(1));
+        assert!(log.contains("WX_SECRET_FILE") && log.contains(says), "{log}");
+    }
+    std::fs::remove_file(&file).expect("it was written above");
+}
+
+#[actix_rt::test]
+async fn each_secret_may_come_from_a_file() {
+    let world = World::new();
+    let directory = std::env::temp_dir();
+    let write = |name: &str, text: &str| {
+        let path = directory.join(format!("wxauth-test-{name}-{}", std::process::id()));
+        std::fs::write(&path, format!("{text}\n")).expect("the temporary directory can be written");
+        path.to_str().expect("UTF-8").to_owned()
+    };
+    let secret = write("wx-secret", world.wechat.secret());
+    let url = write("database-url", world.database.url());
+    let is_secret = |name: &str| name == "WX_SECRET" || name == "DATABASE_URL";
+    let variables: Vec<_> =
+        world.variables().into_iter().filter(|(name, _)| !is_secret(name)).collect();
+
+    let server =
+        Server::start(&variables, &[("WX_SECRET_FILE", &secret), ("DATABASE_URL_FILE", &url)]);
+    let code = world.wechat.login("alice");
+    server.client().json("/code2Session", json!({"jsCode": code})).await.assert_ok();
+
+    for path in [secret, url] {
+        std::fs::remove_file(path).expect("it was written above");
+    }
+}
+
+#[actix_rt::test]
+async fn a_schema_older_than_the_binary_is_refused_and_a_newer_one_served() {
+    let world = World::new();
+    let (status, log) = Server::spawn(&["serve"], &world.variables(), &[]).wait();
+    assert_eq!(status.code(), Some(1));
+    assert!(log.contains("wxauth migrate") && log.contains("--migrate"), "{log}");
+
+    for _ in 0..2 {
+        let (status, log) = Server::spawn(&["migrate"], &world.variables(), &[]).wait();
+        assert!(status.success(), "{log}");
+    }
+    world
+        .database
+        .execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000000')");
+    let server = Server::spawn(&["serve"], &world.variables(), &[]);
+    server.wait_for_line("listening on http://");
+}
+
+#[test]
+fn two_migrations_at_once_both_end_well() {
+    for _ in 0..3 {
+        let world = World::new();
+        let migrating: Vec<_> =
+            (0..4).map(|_| Server::spawn(&["migrate"], &world.variables(), &[])).collect();
+        for migration in migrating {
+            let (status, log) = migration.wait();
+            assert!(status.success(), "{log}");
+        }
+    }
+}
+
+#[actix_rt::test]
+async fn readiness_tells_a_schema_that_is_not_current() {
+    let world = World::new();
+    let server = world.server();
+    let page = server.client();
+    page.get("/readyz").await.assert_ok();
+
+    world.database.execute("DELETE FROM __diesel_schema_migrations LIMIT 1");
+
+    page.get("/readyz").await.assert_error(503, 50300, "database_unavailable", false);
+    page.get("/healthz").await.assert_ok();
+}
+
+#[test]
+fn a_database_that_starts_late_is_waited_for() {
+    let world = World::new();
+    let relay = Relay::to(world.database.address());
+    relay.cut();
+    let url = world.database.url_through(&relay.address());
+    let server =
+        Server::spawn(&["serve", "--migrate"], &world.variables(), &[("DATABASE_URL", &url)]);
+    server.wait_for_line("waiting for the database");
+
+    relay.mend();
+
+    server.wait_for_line("listening on http://");
+}
+
+#[test]
+fn a_wrong_database_password_is_named_without_being_shown() {
+    let world = World::new();
+    let url = world.database.url().replacen("://wxauth", "://canary_user", 1);
+    let server = Server::spawn(&["migrate"], &world.variables(), &[("DATABASE_URL", &url)]);
+    let (status, log) = server.wait();
+    assert_eq!(status.code(), Some(1));
+    assert!(log.contains("no connection to the database"), "{log}");
+    assert!(!log.contains("pw@"), "{log}");
+}
+
+#[test]
+fn a_busy_port_is_named() {
+    let world = World::new();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("bound").to_string();
+    let server = Server::spawn(&["serve", "--migrate"], &world.variables(), &[("BIND", &address)]);
+    let (status, log) = server.wait();
+    assert_eq!(status.code(), Some(1));
+    assert!(log.contains(&format!("cannot listen on BIND={address}")), "{log}");
+}
+
+#[actix_rt::test]
+async fn sigterm_under_load_fails_no_accepted_request_and_exits_0() {
+    let world = World::with_rate_limit(None);
+    let server = world.server();
+    let answered = Arc::new(AtomicU64::new(0));
+    let clients: Vec<_> = (0..16)
+        .map(|number| {
+            let (address, wechat) = (server.address().to_owned(), world.wechat.clone());
+            let answered = Arc::clone(&answered);
+            std::thread::spawn(move || {
+                let user = format!("user{number}");
+                while log_in_on_a_new_connection(&address, &wechat.login(&user)) {
+                    answered.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    while answered.load(Ordering::Relaxed) < 100 {
+        std::thread::yield_now();
+    }
+
+    server.signal("TERM");
+
+    let (status, log) = server.wait();
+    assert_eq!(status.code(), Some(0), "{log}");
+    for client in clients {
+        client.join().expect("an accepted request was answered with 200");
+    }
+    assert_eq!(
+        log.matches("POST /code2Session status=200").count() as u64,
+        answered.load(Ordering::Relaxed)
+    );
+}
+
+#[actix_rt::test]
+async fn sigterm_fails_no_request_of_clients_that_keep_their_connections() {
+    let world = World::with_rate_limit(None);
+    let server = world.server();
+    let answered = Arc::new(AtomicU64::new(0));
+    let clients: Vec<_> = (0..8)
+        .map(|_| {
+            let (address, answered) = (server.address().to_owned(), Arc::clone(&answered));
+            std::thread::spawn(move || {
+                let mut connection = TcpStream::connect(address).expect("the server listens");
+                let mut answer = [0; 2048];
+                loop {
+                    let request = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+                    connection.write_all(request).expect("the connection is kept");
+                    let length = connection.read(&mut answer).expect("the connection is kept");
+                    let answer = String::from_utf8_lossy(&answer[..length]).to_lowercase();
+                    assert!(answer.starts_with("http/1.1 200"), "{answer:?}");
+                    answered.fetch_add(1, Ordering::Relaxed);
+                    if answer.contains("connection: close") {
+                        return;
+                    }
+                }
+            })
+        })
+        .collect();
+    while answered.load(Ordering::Relaxed) < 100 {
+        std::thread::yield_now();
+    }
+
+    server.signal("TERM");
+
+    for client in clients {
+        client.join().expect("every request was answered");
+    }
+    let (status, log) = server.wait();
+    assert_eq!(status.code(), Some(0), "{log}");
+}
+
+/// One whole request on a connection of its own. False once the server accepts no more; a
+/// connection that was accepted must be answered with 200, or this panics.
+fn log_in_on_a_new_connection(address: &str, code: &str) -> bool {
+    let Ok(mut connection) = TcpStream::connect(address) else {
+        return false;
+    };
+    let body = json!({"jsCode": code}).to_string();
+    let request = format!(
+        "POST /code2Session HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut answer = Vec::new();
+    let exchanged =
+        connection.write_all(request.as_bytes()).and_then(|()| connection.read_to_end(&mut answer));
+    match exchanged {
+        // The kernel completed the handshake, but nobody accepted the connection.
+        Err(_) if answer.is_empty() => false,
+        _ => {
+            assert!(
+                answer.starts_with(b"HTTP/1.1 200"),
+                "an accepted request failed: {:?} {exchanged:?}",
+                String::from_utf8_lossy(&answer)
+            );
+            true
+        }
+    }
+}
+
+#[actix_rt::test]
+async fn a_request_under_way_at_sigterm_is_finished() {
+    let world = World::new();
+    let server = world.server();
+    let page = server.client();
+    world.wechat.hold();
+    let code = world.wechat.login("alice");
+    let posting =
+        actix_rt::spawn(async move { page.json("/code2Session", json!({"jsCode": code})).await });
+    world.wechat.wait_for_waiting(1).await;
+
+    server.signal("TERM");
+    server.line("graceful worker shutdown").await;
+    world.wechat.release();
+
+    posting.await.expect("the post does not panic").assert_ok();
+    let (status, log) = server.wait();
+    assert_eq!(status.code(), Some(0), "{log}");
+}
+
+#[actix_rt::test]
+async fn what_was_answered_before_a_kill_9_is_in_the_database_and_rows_are_whole() {
+    let world = World::with_rate_limit(None);
+    let mut answered = HashSet::new();
+    for round in 0..4 {
+        let server = world.server();
+        let page = server.client();
+        let posts: Vec<_> = (0..300)
+            .map(|number| {
+                let user = format!("user{}", number % 40);
+                let (page, code) = (page.clone(), world.wechat.login_rotating(&user));
+                let key = world.wechat.session_key(&user).expect("just logged in");
+                actix_rt::spawn(async move {
+                    let body = json!({"jsCode": code}).to_string().into_bytes();
+                    let headers = [("content-type", "application/json")];
+                    let answer = page.try_send("POST", "/code2Session", &headers, body).await;
+                    answer.is_ok_and(|answer| answer.status == 200).then_some(key)
+                })
+            })
+            .collect();
+        world.wechat.wait_for_calls((round + 1) * 60).await;
+        server.signal("KILL");
+        for post in posts {
+            answered.extend(post.await.expect("no post panics"));
+        }
+    }
+
+    let stored: HashSet<String> =
+        world.database.column("session_key", "FROM sessions").into_iter().flatten().collect();
+    assert!(answered.is_subset(&stored), "every answered key is stored");
+    let orphans = "FROM sessions LEFT JOIN users USING (openid) WHERE users.id IS NULL";
+    assert_eq!(world.database.count(orphans), 0, "no key without its user");
+}
+
+#[test]
+fn help_and_version_are_there_for_every_command() {
+    let database = Database::create();
+    let variables = vec![("DATABASE_URL", database.url().to_owned())];
+    for arguments in [&["--help"][..], &["--version"], &["serve", "--help"], &["migrate", "--help"]]
+    {
+        let (status, log) = Server::spawn(arguments, &variables, &[]).wait();
+        assert!(status.success(), "{arguments:?}: {log}");
+    }
+    for arguments in [&[][..], &["serve", "--fast"], &["dance"]] {
+        let (status, log) = Server::spawn(arguments, &variables, &[]).wait();
+        assert_eq!(status.code(), Some(2), "{arguments:?}: {log}");
+    }
+}
