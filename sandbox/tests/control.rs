@@ -69,7 +69,7 @@ fn answers_are_held_and_released() {
     let held = exchange_meanwhile(&sandbox, "x");
     block_on(sandbox.wait_for_waiting(1));
     post(&sandbox, "/sandbox/release", "");
-    assert_eq!(held.join().unwrap().errcode(), Some(40029));
+    assert_eq!(held.join().expect("no thread panics").errcode(), Some(40029));
 }
 
 #[test]

@@ -14,8 +14,8 @@ fn a_held_answer_comes_after_the_release() {
     block_on(sandbox.wait_for_waiting(2));
     assert!(!first.is_finished() && !second.is_finished());
     sandbox.release();
-    assert_eq!(first.join().unwrap().errcode(), None);
-    assert_eq!(second.join().unwrap().errcode(), None);
+    assert_eq!(first.join().expect("no thread panics").errcode(), None);
+    assert_eq!(second.join().expect("no thread panics").errcode(), None);
     assert_eq!(exchange(&sandbox, &sandbox.login("alice")).errcode(), None);
 }
 
@@ -27,7 +27,7 @@ fn a_hold_after_a_release_does_not_catch_earlier_answers() {
     block_on(sandbox.wait_for_waiting(1));
     sandbox.release();
     sandbox.hold();
-    assert_eq!(earlier.join().unwrap().errcode(), None);
+    assert_eq!(earlier.join().expect("no thread panics").errcode(), None);
 }
 
 #[test]
@@ -41,8 +41,8 @@ fn what_happens_to_a_code_is_decided_on_arrival() {
     block_on(sandbox.wait_for_waiting(2));
     sandbox.block("alice");
     sandbox.release();
-    assert_eq!(first.join().unwrap().errcode(), None);
-    assert_eq!(second.join().unwrap().errcode(), Some(40163));
+    assert_eq!(first.join().expect("no thread panics").errcode(), None);
+    assert_eq!(second.join().expect("no thread panics").errcode(), Some(40163));
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn a_delayed_exchange_has_arrived_before_it_is_answered() {
     let answer = exchange_meanwhile(&sandbox, &code);
     block_on(sandbox.wait_for_calls(1));
     assert_eq!(sandbox.exchanges_of(&code), 1);
-    assert_eq!(answer.join().unwrap().errcode(), None);
+    assert_eq!(answer.join().expect("no thread panics").errcode(), None);
 }
 
 #[test]
@@ -66,6 +66,6 @@ fn waiting_works_inside_an_actix_runtime_too() {
         sandbox.wait_for_waiting(1).await;
         sandbox.release();
         sandbox.wait_for_calls(1).await;
-        assert_eq!(answer.join().unwrap().errcode(), None);
+        assert_eq!(answer.join().expect("no thread panics").errcode(), None);
     });
 }
