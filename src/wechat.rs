@@ -179,7 +179,8 @@ impl Exchanger {
     async fn attempt(&self, url: &str) -> Result<Session, ExchangeError> {
         let mut response = self.client.get(url).send().await.map_err(|error| unsent(&error))?;
         let status = response.status();
-        if status != awc::http::StatusCode::OK {
+        // Good and bad answers alike come with 200.
+        if status.as_u16() != 200 {
             return Err(ExchangeError::Unusable(format!("WeChat answered HTTP {status}")));
         }
         let body = response.body().limit(MAX_ANSWER_BYTES).await.map_err(|error| {

@@ -82,7 +82,7 @@ fn a_fault_that_would_consume_the_code_leaves_a_bad_code_its_errcode() {
 #[test]
 fn a_reset_yields_no_byte_and_a_reset_connection() {
     let (_, answer) = meet(&start(), Fault::Reset);
-    assert_eq!(answer.unwrap_err().kind(), ErrorKind::ConnectionReset);
+    assert_eq!(answer.expect_err("the connection is reset").kind(), ErrorKind::ConnectionReset);
 }
 
 #[test]
