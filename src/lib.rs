@@ -14,6 +14,7 @@ pub mod login;
 pub mod open_data;
 pub mod phone;
 pub mod purge;
+pub mod repair;
 pub mod request;
 pub mod routes;
 pub mod secret;
