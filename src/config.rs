@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use crate::reply::ResponseShape;
 use crate::secret::Secret;
 
 /// Everything that `wxauth serve` can be told.
@@ -19,6 +20,9 @@ pub struct Config {
     pub session_ttl: Duration,
     /// How old the watermark of encrypted data may be.
     pub phone_data_max_age: Duration,
+    /// How long data that no key opens waits for a login that is still under way.
+    pub login_grace: Duration,
+    pub response_shape: ResponseShape,
     /// How often expired keys are removed; `None` is never.
     pub purge_interval: Option<Duration>,
     /// HTTP workers.
@@ -68,6 +72,8 @@ impl Config {
             bind: address("BIND", "127.0.0.1:8080")?,
             session_ttl: seconds("SESSION_TTL_SECONDS", 259_200, 1..=10 * A_YEAR_SECONDS)?,
             phone_data_max_age: seconds("PHONE_DATA_MAX_AGE_SECONDS", 86_400, 1..=A_YEAR_SECONDS)?,
+            login_grace: milliseconds("LOGIN_GRACE_MS", 1_000, 0..=30_000)?,
+            response_shape: response_shape()?,
             purge_interval: Some(seconds("PURGE_INTERVAL_SECONDS", 3_600, 0..=A_YEAR_SECONDS)?)
                 .filter(|interval| !interval.is_zero()),
             workers: number("WORKERS", available_cores(), 1..=1_024)? as usize,
@@ -138,6 +144,16 @@ fn api_base() -> Result<String> {
         return Err(must("WX_API_BASE", must_be));
     }
     Ok(base.trim_end_matches('/').to_owned())
+}
+
+fn response_shape() -> Result<ResponseShape> {
+    match variable("RESPONSE_SHAPE")?.as_deref() {
+        None | Some("flat") => Ok(ResponseShape::Flat),
+        Some("envelope") => Ok(ResponseShape::Envelope),
+        Some(other) => {
+            Err(ConfigError(format!("RESPONSE_SHAPE must be flat or envelope; it is {other:?}")))
+        }
+    }
 }
 
 fn address(name: &str, default: &str) -> Result<SocketAddr> {

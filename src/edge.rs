@@ -14,6 +14,8 @@ use actix_web::web::Data;
 use actix_web::{HttpMessage as _, HttpResponse};
 
 use crate::error::Error;
+use crate::phone::OpenedBy;
+use crate::repair::Repairs;
 use crate::stopping::Closing;
 use crate::values::OpenId;
 
@@ -29,16 +31,8 @@ pub struct Facts(Rc<RefCell<FactsInside>>);
 #[derive(Default)]
 struct FactsInside {
     openid: Option<String>,
-    key: Option<KeyPlace>,
-}
-
-/// Which key of a ring opened the data.
-#[derive(Debug, Clone, Copy)]
-pub struct KeyPlace {
-    /// 1 is the newest.
-    pub place: usize,
-    /// How many living keys the ring had.
-    pub of: usize,
+    opened_by: Option<OpenedBy>,
+    repairs: Repairs,
 }
 
 impl Facts {
@@ -46,8 +40,12 @@ impl Facts {
         self.0.borrow_mut().openid = Some(openid.shortened());
     }
 
-    pub fn key(&self, key: KeyPlace) {
-        self.0.borrow_mut().key = Some(key);
+    pub fn opened_by(&self, opened_by: OpenedBy) {
+        self.0.borrow_mut().opened_by = Some(opened_by);
+    }
+
+    pub fn repairs(&self, repairs: Repairs) {
+        self.0.borrow_mut().repairs = repairs;
     }
 }
 
@@ -57,8 +55,12 @@ impl fmt::Display for Facts {
         if let Some(openid) = &inside.openid {
             write!(f, " openid={openid}")?;
         }
-        if let Some(KeyPlace { place, of }) = inside.key {
-            write!(f, " key={place}/{of}")?;
+        if let Some(OpenedBy { place, of, age, was_late }) = inside.opened_by {
+            let late = if was_late { " late_login=rescued" } else { "" };
+            write!(f, " key={place}/{of} key_age_s={}{late}", age.as_secs())?;
+        }
+        if !inside.repairs.is_empty() {
+            write!(f, " repaired={}", inside.repairs)?;
         }
         Ok(())
     }

@@ -5,6 +5,8 @@
 //! [`login`] or [`phone`]. The verbs use [`wechat`] and [`store`], which know nothing of each
 //! other. Whatever fails becomes an [`error`].
 
+pub mod arrivals;
+pub mod codes;
 pub mod commands;
 pub mod config;
 pub mod edge;
@@ -15,12 +17,14 @@ pub mod open_data;
 pub mod phone;
 pub mod purge;
 pub mod repair;
+pub mod reply;
 pub mod request;
 pub mod routes;
 pub mod secret;
 pub mod server;
 pub mod stopping;
 pub mod store;
+pub mod tally;
 pub mod values;
 pub mod wechat;
 

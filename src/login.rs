@@ -1,44 +1,157 @@
 //! A code becomes a stored key: the verb that every login shares.
+//!
+//! A code works once at WeChat, but pages post it again: a double tap, a retry after a lost answer.
+//! So the exchange does not belong to the request that asked for it. It runs to its end even if
+//! that one hangs up, and everybody who posts the code gets its outcome.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::Result;
-use crate::store::{Login, Store};
-use crate::values::{LoginCode, OpenId};
-use crate::wechat::WeChat;
+use actix_rt::ArbiterHandle;
+use actix_rt::time::{Instant, sleep};
 
-/// Trades codes for sessions and stores their keys.
-pub struct Logins {
+use crate::arrivals::Arrivals;
+use crate::codes::{Begin, CODE_LIFETIME, Codes, Ended, Outcome, Run};
+use crate::error::{Error, Result};
+use crate::store::{KeyId, Login, Store, StoredLogin};
+use crate::values::{CodeHash, LoginCode};
+use crate::wechat::{ExchangeError, Session, WeChat};
+
+/// Trades codes for sessions and stores their keys. Clones share everything.
+#[derive(Clone)]
+pub struct Logins(Arc<Inside>);
+
+struct Inside {
     wechat: WeChat,
     store: Store,
+    arrivals: Arc<Arrivals>,
+    codes: Codes,
+    /// Where logins run that may outlive their request.
+    background: ArbiterHandle,
     ttl_seconds: i64,
-}
-
-/// A login that is in the database.
-#[derive(Debug, Clone)]
-pub struct LoggedIn {
-    pub openid: OpenId,
-    /// Whole seconds until the stored key expires.
-    pub expires_in_seconds: i64,
+    grace: Duration,
 }
 
 impl Logins {
-    pub fn new(wechat: WeChat, store: Store, session_ttl: Duration) -> Self {
-        Self { wechat, store, ttl_seconds: session_ttl.as_secs() as i64 }
+    pub fn new(
+        wechat: WeChat,
+        store: Store,
+        arrivals: Arc<Arrivals>,
+        background: ArbiterHandle,
+        ttl: Duration,
+        grace: Duration,
+    ) -> Self {
+        let ttl_seconds = ttl.as_secs() as i64;
+        let codes = Codes::default();
+        Self(Arc::new(Inside { wechat, store, arrivals, codes, background, ttl_seconds, grace }))
     }
 
-    /// Answers only after the key is committed.
-    pub async fn login(&self, code: LoginCode) -> Result<LoggedIn> {
+    /// Answers only after the key is committed; the same code again gets the same openid.
+    pub async fn login(&self, code: LoginCode) -> Result<StoredLogin> {
         let code_hash = code.hash();
-        let session = self.wechat.exchange(code).await?;
+        let mut outcome = match self.0.codes.begin(code_hash)? {
+            Begin::Repeated(key) => return self.0.repeat(key).await,
+            Begin::Refused(error) => return self.0.find(code_hash).await?.ok_or(error),
+            Begin::Join(outcome) => outcome,
+            Begin::Run(run, exchanged) => {
+                let outcome = run.receiver();
+                let inside = Arc::clone(&self.0);
+                self.0.background.spawn(async move { inside.run(run, code, exchanged).await });
+                outcome
+            }
+        };
+        let ended = outcome.wait_for(Option::is_some).await;
+        let lost = || Err(Error::Internal("a login ended without an outcome".to_owned()));
+        ended.ok().and_then(|outcome| outcome.clone()).unwrap_or_else(lost)
+    }
+
+    /// Waits until no login is under way, at most this long.
+    pub async fn finish(&self, patience: Duration) {
+        const PAUSE: Duration = Duration::from_millis(20);
+        let deadline = Instant::now() + patience;
+        while self.0.codes.running() > 0 && Instant::now() < deadline {
+            sleep(PAUSE).await;
+        }
+    }
+}
+
+impl Inside {
+    async fn run(&self, run: Run, code: LoginCode, exchanged: Option<Session>) {
+        let code_hash = code.hash();
+        let exchanged = match exchanged {
+            Some(session) => Ok(session),
+            None => self.wechat.exchange(code).await,
+        };
+        let (outcome, left) = match exchanged {
+            Ok(session) => self.save(code_hash, session).await,
+            Err(error @ ExchangeError::CodeRejected(_)) => {
+                self.ask_other_processes(code_hash, error.into()).await
+            }
+            Err(error @ ExchangeError::UserBlocked(_)) => {
+                let error = Error::from(error);
+                (Err(error.clone()), Some(Ended::Refused(error)))
+            }
+            Err(error) => (Err(error.into()), None),
+        };
+        run.end(outcome, left);
+    }
+
+    /// Keeps what WeChat gave if the store fails, since WeChat gives it only once.
+    async fn save(&self, code_hash: CodeHash, session: Session) -> (Outcome, Option<Ended>) {
         let login = Login {
             openid: session.openid.clone(),
-            unionid: session.unionid,
-            session_key: session.session_key,
+            unionid: session.unionid.clone(),
+            session_key: session.session_key.clone(),
             code_hash,
             ttl_seconds: self.ttl_seconds,
         };
-        let stored = self.store.save_login(login).await?;
-        Ok(LoggedIn { openid: session.openid, expires_in_seconds: stored.expires_in_seconds })
+        match self.store.save_login(login).await {
+            Ok(stored) => {
+                self.arrivals.announce(&stored.key);
+                stored_outcome(stored)
+            }
+            Err(error) => (Err(error.into()), Some(Ended::Exchanged(session))),
+        }
     }
+
+    /// WeChat refused a code: another process may have used it, and be about to store its key.
+    async fn ask_other_processes(
+        &self,
+        code_hash: CodeHash,
+        refusal: Error,
+    ) -> (Outcome, Option<Ended>) {
+        let deadline = Instant::now() + self.grace;
+        match self.find_until(code_hash, deadline).await {
+            Ok(Some(found)) => stored_outcome(found),
+            Ok(None) => (Err(refusal.clone()), Some(Ended::Refused(refusal))),
+            Err(error) => (Err(error), None),
+        }
+    }
+
+    async fn find_until(&self, code: CodeHash, deadline: Instant) -> Result<Option<StoredLogin>> {
+        loop {
+            let is_last_look = Instant::now() >= deadline;
+            let found = self.find(code).await?;
+            if found.is_some() || is_last_look {
+                return Ok(found);
+            }
+            self.arrivals.key_by(code, deadline).await?;
+        }
+    }
+
+    /// The login that a code brought, whoever exchanged it, as long as the code may be repeated.
+    async fn find(&self, code: CodeHash) -> Result<Option<StoredLogin>> {
+        Ok(self.store.login_by_code(code, CODE_LIFETIME).await?)
+    }
+
+    /// A code that brought its key before. If that is gone, an admin took it away.
+    async fn repeat(&self, key: KeyId) -> Result<StoredLogin> {
+        let revoked = || Error::CodeRejected("the key that this code brought is gone".to_owned());
+        self.store.login_by_key(key).await?.ok_or_else(revoked)
+    }
+}
+
+fn stored_outcome(login: StoredLogin) -> (Outcome, Option<Ended>) {
+    let left = Ended::Stored(login.key.clone());
+    (Ok(login), Some(left))
 }

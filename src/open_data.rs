@@ -1,12 +1,11 @@
-//! The encrypted phone number: decoding, AES, shape and watermark. Pure functions, no I/O.
+//! The encrypted phone number: AES, shape and watermark. Pure functions, no I/O.
 
 use aes::Aes128;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use block_modes::block_padding::Pkcs7;
 use block_modes::{BlockMode as _, Cbc};
 use serde::Deserialize;
 
+use crate::repair::{self, Repairs};
 use crate::values::{Phone, SessionKey};
 
 const BLOCK: usize = 16;
@@ -23,6 +22,7 @@ const MAX_COUNTRY_CODE_LENGTH: usize = 8;
 pub struct EncryptedData {
     ciphertext: Vec<u8>,
     iv: [u8; BLOCK],
+    repairs: Repairs,
 }
 
 /// Which of the two fields is not valid.
@@ -33,14 +33,22 @@ pub enum Undecodable {
 }
 
 impl EncryptedData {
+    /// Damage that transport did to either field is mended first.
     pub fn parse(encrypted_data: &str, iv: &str) -> Result<Self, Undecodable> {
-        let ciphertext = (encrypted_data.len() <= MAX_ENCRYPTED_DATA_LENGTH)
-            .then(|| BASE64.decode(encrypted_data).ok())
+        let is_blocks = |length: usize| length > 0 && length.is_multiple_of(BLOCK);
+        let (ciphertext, data_repairs) = (encrypted_data.len() <= MAX_ENCRYPTED_DATA_LENGTH)
+            .then(|| repair::decode(encrypted_data, is_blocks))
             .flatten()
-            .filter(|bytes| !bytes.is_empty() && bytes.len() % BLOCK == 0)
             .ok_or(Undecodable::EncryptedData)?;
-        let iv = BASE64.decode(iv).ok().and_then(|bytes| bytes.try_into().ok());
-        Ok(Self { ciphertext, iv: iv.ok_or(Undecodable::Iv)? })
+        let (iv, iv_repairs) =
+            repair::decode(iv, |length| length == BLOCK).ok_or(Undecodable::Iv)?;
+        let iv = iv.try_into().map_err(|_| Undecodable::Iv)?;
+        Ok(Self { ciphertext, iv, repairs: data_repairs.and(iv_repairs) })
+    }
+
+    /// What was mended in either field.
+    pub fn repairs(&self) -> Repairs {
+        self.repairs
     }
 }
 

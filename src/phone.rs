@@ -1,14 +1,16 @@
 //! An openid and encrypted data become a stored phone: the verb that every phone call shares.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use actix_rt::time::{Instant, sleep_until};
 
-use crate::edge::KeyPlace;
+use crate::arrivals::Arrivals;
 use crate::error::{Error, Result};
 use crate::open_data::{self, EncryptedData, Expected, Unopened};
-use crate::store::{KeyRing, Store};
-use crate::values::{OpenId, Phone};
+use crate::store::{KeyRing, RingKey, Store};
+use crate::tally::Tally;
+use crate::values::{Fingerprint, OpenId, Phone};
 
 /// No failed decryption is answered earlier, so that its duration tells nothing about the data:
 /// padding is not checked in constant time.
@@ -17,8 +19,11 @@ const MIN_FAILURE_TIME: Duration = Duration::from_millis(500);
 /// Opens encrypted phone numbers and stores them.
 pub struct Phones {
     store: Store,
+    arrivals: Arc<Arrivals>,
+    tally: Arc<Tally>,
     appid: String,
     max_age: Duration,
+    grace: Duration,
 }
 
 /// A phone that a user authorised.
@@ -26,74 +31,142 @@ pub struct Phones {
 pub struct Authorised {
     pub user_id: u64,
     pub phone: Phone,
-    pub key: KeyPlace,
+    pub opened_by: OpenedBy,
+}
+
+/// Which key of a ring opened the data.
+#[derive(Debug, Clone, Copy)]
+pub struct OpenedBy {
+    /// 1 is the newest.
+    pub place: usize,
+    /// How many living keys the ring had.
+    pub of: usize,
+    /// Since a login first brought the key.
+    pub age: Duration,
+    /// Whether the key arrived after the data.
+    pub was_late: bool,
+}
+
+/// What has been tried for one request.
+#[derive(Default)]
+struct Tried {
+    fingerprints: Vec<Fingerprint>,
+    newest: Option<RingKey>,
+    /// How far the best key came.
+    furthest: Option<Unopened>,
 }
 
 impl Phones {
-    pub fn new(store: Store, appid: String, max_age: Duration) -> Self {
-        Self { store, appid, max_age }
+    pub fn new(
+        store: Store,
+        arrivals: Arc<Arrivals>,
+        tally: Arc<Tally>,
+        appid: String,
+        max_age: Duration,
+        grace: Duration,
+    ) -> Self {
+        Self { store, arrivals, tally, appid, max_age, grace }
     }
 
-    /// Opens the data with any living key of the user, and stores the phone.
+    /// Opens the data with any living key of the user, and stores the phone. If no key fits, the
+    /// right one may still be on its way: it is waited for until the grace is over.
     pub async fn authorise(&self, openid: OpenId, data: EncryptedData) -> Result<Authorised> {
         let started = Instant::now();
-        let ring = self.store.key_ring(openid.clone()).await?.ok_or(Error::LoginRequired)?;
-        if ring.keys.is_empty() {
-            return Err(Error::SessionExpired);
-        }
-        match self.open(&ring, &data) {
-            Ok((phone, key)) => self.save(openid, ring, phone, key).await,
-            Err(unopened) => {
-                sleep_until(started + MIN_FAILURE_TIME).await;
-                Err(failure(unopened, &ring))
+        self.tally.repaired(data.repairs());
+        let mut tried = Tried::default();
+        let (ring, phone, opened_by) =
+            match self.open_in_time(&openid, &data, &mut tried, started + self.grace).await? {
+                Some(opened) => opened,
+                None => return Err(self.failure(tried, started).await),
+            };
+        self.save(openid, &ring, &phone).await?;
+        Ok(Authorised { user_id: ring.user.id, phone, opened_by })
+    }
+
+    /// Looks at the ring until a key opens the data or no time is left, and then once more.
+    async fn open_in_time(
+        &self,
+        openid: &OpenId,
+        data: &EncryptedData,
+        tried: &mut Tried,
+        deadline: Instant,
+    ) -> Result<Option<(KeyRing, Phone, OpenedBy)>> {
+        loop {
+            let is_last_look = Instant::now() >= deadline;
+            let ring = self.store.key_ring(openid.clone()).await?.ok_or(Error::LoginRequired)?;
+            if let Some((phone, opened_by)) = self.open(&ring, data, tried) {
+                return Ok(Some((ring, phone, opened_by)));
             }
+            if is_last_look {
+                return Ok(None);
+            }
+            self.arrivals.key_of(openid, &tried.fingerprints, deadline).await?;
         }
     }
 
-    /// Tries the keys, newest first. If none fits, tells how far the best one came.
+    /// Tries the keys that have not been tried, newest first.
     fn open(
         &self,
         ring: &KeyRing,
         data: &EncryptedData,
-    ) -> std::result::Result<(Phone, KeyPlace), Unopened> {
+        tried: &mut Tried,
+    ) -> Option<(Phone, OpenedBy)> {
         let expected = Expected {
             appid: &self.appid,
             now: unix_seconds(),
             max_age_seconds: self.max_age.as_secs() as i64,
         };
-        let mut furthest = Unopened::Padding;
+        let was_late = !tried.fingerprints.is_empty();
         for (index, key) in ring.keys.iter().enumerate() {
+            if tried.fingerprints.contains(&key.fingerprint) {
+                continue;
+            }
             match open_data::open(data, &key.session_key, expected) {
                 Ok(phone) => {
-                    return Ok((phone, KeyPlace { place: index + 1, of: ring.keys.len() }));
+                    let (place, of) = (index + 1, ring.keys.len());
+                    self.tally.opened(key, place);
+                    return Some((phone, OpenedBy { place, of, age: key.age, was_late }));
                 }
-                Err(unopened) => furthest = furthest.max(unopened),
+                Err(unopened) => tried.add(key, unopened),
             }
         }
-        Err(furthest)
+        None
+    }
+
+    async fn failure(&self, tried: Tried, started: Instant) -> Error {
+        let (Some(newest), Some(furthest)) = (&tried.newest, tried.furthest) else {
+            return Error::SessionExpired;
+        };
+        self.tally.failed(newest, tried.fingerprints.len());
+        if furthest == Unopened::FromTheFuture {
+            log::warn!("a watermark is over 5 minutes in the future: check this machine's clock");
+        }
+        sleep_until(started + MIN_FAILURE_TIME).await;
+        let (cause, keys) = (furthest.cause(), tried.fingerprints.len());
+        let (age, issued_age) = (newest.age.as_secs(), newest.issued_age.as_secs());
+        Error::DecryptFailed(format!(
+            "{cause}; keys tried: {keys}, the newest first seen {age} s and issued {issued_age} s ago"
+        ))
     }
 
     /// A number that is stored already costs no write.
-    async fn save(
-        &self,
-        openid: OpenId,
-        ring: KeyRing,
-        phone: Phone,
-        key: KeyPlace,
-    ) -> Result<Authorised> {
-        let is_known = ring.user.phone.is_some_and(|stored| stored.is_same_number(&phone));
-        if !is_known && !self.store.save_phone(openid, phone.clone()).await? {
-            return Err(Error::LoginRequired);
+    async fn save(&self, openid: OpenId, ring: &KeyRing, phone: &Phone) -> Result<()> {
+        let is_known = ring.user.phone.as_ref().is_some_and(|stored| stored.is_same_number(phone));
+        if is_known || self.store.save_phone(openid, phone.clone()).await? {
+            return Ok(());
         }
-        Ok(Authorised { user_id: ring.user.id, phone, key })
+        Err(Error::LoginRequired)
     }
 }
 
-fn failure(unopened: Unopened, ring: &KeyRing) -> Error {
-    if unopened == Unopened::FromTheFuture {
-        log::warn!("a watermark is more than 5 minutes in the future: check this machine's clock");
+impl Tried {
+    fn add(&mut self, key: &RingKey, unopened: Unopened) {
+        self.fingerprints.push(key.fingerprint.clone());
+        self.furthest = self.furthest.max(Some(unopened));
+        if self.newest.as_ref().is_none_or(|newest| key.issued_age < newest.issued_age) {
+            self.newest = Some(key.clone());
+        }
     }
-    Error::DecryptFailed(format!("{}; keys tried: {}", unopened.cause(), ring.keys.len()))
 }
 
 fn unix_seconds() -> i64 {

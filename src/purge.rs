@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use actix_rt::task::JoinHandle;
 use actix_rt::time::{interval, sleep};
 
 use crate::store::{Store, StoreError};
@@ -10,19 +9,17 @@ use crate::store::{Store, StoreError};
 /// Leaves the database to others between two batches.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Purges every so often until the handle is aborted; each batch is whole, so that harms nothing.
-pub fn start(store: Store, every: Duration) -> JoinHandle<()> {
-    actix_rt::spawn(async move {
-        let mut ticks = interval(every);
-        loop {
-            ticks.tick().await;
-            match purge(&store).await {
-                Ok(0) => log::debug!("no expired keys to remove"),
-                Ok(removed) => log::info!("removed {removed} expired keys"),
-                Err(error) => log::warn!("purging stopped until its next turn: {error}"),
-            }
+/// Purges every so often until it is dropped; each batch is whole, so that harms nothing.
+pub async fn now_and_then(store: &Store, every: Duration) {
+    let mut ticks = interval(every);
+    loop {
+        ticks.tick().await;
+        match purge(store).await {
+            Ok(0) => log::debug!("no expired keys to remove"),
+            Ok(removed) => log::info!("removed {removed} expired keys"),
+            Err(error) => log::warn!("purging stopped until its next turn: {error}"),
         }
-    })
+    }
 }
 
 async fn purge(store: &Store) -> Result<usize, StoreError> {

@@ -1,6 +1,19 @@
 // @generated automatically by Diesel CLI.
 
 diesel::table! {
+    key_ages (day, writer, outcome, place, age_below, issued_age_below) {
+        day -> Date,
+        writer -> Unsigned<Bigint>,
+        #[max_length = 8]
+        outcome -> Varchar,
+        place -> Unsigned<Tinyint>,
+        age_below -> Unsigned<Integer>,
+        issued_age_below -> Unsigned<Integer>,
+        decryptions -> Unsigned<Bigint>,
+    }
+}
+
+diesel::table! {
     phone_history (id) {
         id -> Unsigned<Bigint>,
         #[max_length = 64]
@@ -52,4 +65,4 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(phone_history, sessions, users,);
+diesel::allow_tables_to_appear_in_same_query!(key_ages, phone_history, sessions, users,);

@@ -2,12 +2,15 @@
 
 use std::io;
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::Duration;
 
+use actix_rt::Arbiter;
 use actix_web::middleware::from_fn;
 use actix_web::web::{Data, PayloadConfig};
 use actix_web::{App, HttpServer};
 
+use crate::arrivals::Arrivals;
 use crate::config::Config;
 use crate::edge::edge;
 use crate::login::Logins;
@@ -17,34 +20,63 @@ use crate::request::MAX_BODY_BYTES;
 use crate::routes;
 use crate::stopping::{Closing, stop_on_signal};
 use crate::store::Store;
+use crate::tally::Tally;
 use crate::wechat::WeChat;
 
-/// What SIGTERM leaves to requests that are under way; every wait of ours is shorter.
-const SHUTDOWN_SECONDS: u64 = 25;
+/// What SIGTERM leaves to requests that are under way, and then to logins whose caller is gone:
+/// together below the 30 s after which orchestrators lose their patience.
+const SHUTDOWN_SECONDS: u64 = 20;
+const LAST_LOGINS: Duration = Duration::from_secs(4);
 /// Longer than common load balancers' own, so that it is they who close.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// Serves until SIGTERM or SIGINT; requests under way are finished first.
 pub async fn serve(config: Config, store: Store, listener: TcpListener) -> io::Result<()> {
-    let wechat = WeChat::start(config.wechat.clone());
-    let logins = Data::new(Logins::new(wechat, store.clone(), config.session_ttl));
-    let phones = Data::new(Phones::new(
+    // One thread for what outlives requests: exchanges with WeChat, and what runs now and then.
+    let background = Arbiter::new().handle();
+    let arrivals = Arc::new(Arrivals::new(store.clone()));
+    let tally = Arc::new(Tally::new());
+    let logins = Logins::new(
+        WeChat::start(config.wechat.clone(), &background),
         store.clone(),
+        Arc::clone(&arrivals),
+        background.clone(),
+        config.session_ttl,
+        config.login_grace,
+    );
+    let phones = Phones::new(
+        store.clone(),
+        Arc::clone(&arrivals),
+        Arc::clone(&tally),
         config.wechat.appid.clone(),
         config.phone_data_max_age,
-    ));
-    let purging = config.purge_interval.map(|every| purge::start(store.clone(), every));
-    let store = Data::new(store);
-    let closing = Closing::default();
-    let closing_data = Data::new(closing.clone());
+        config.login_grace,
+    );
+    background.spawn(async move { arrivals.poll().await });
+    let (flushing, flushed_store) = (Arc::clone(&tally), store.clone());
+    background.spawn(async move { flushing.flush_now_and_then(&flushed_store).await });
+    if let Some(every) = config.purge_interval {
+        let store = store.clone();
+        background.spawn(async move { purge::now_and_then(&store, every).await });
+    }
 
+    let closing = Closing::default();
+    let data = (
+        Data::new(logins.clone()),
+        Data::new(phones),
+        Data::new(store.clone()),
+        Data::new(config.response_shape),
+        Data::new(closing.clone()),
+    );
     let address = listener.local_addr()?;
     let server = HttpServer::new(move || {
+        let (logins, phones, store, shape, closing) = data.clone();
         App::new()
-            .app_data(Data::clone(&logins))
-            .app_data(Data::clone(&phones))
-            .app_data(Data::clone(&store))
-            .app_data(Data::clone(&closing_data))
+            .app_data(logins)
+            .app_data(phones)
+            .app_data(store)
+            .app_data(shape)
+            .app_data(closing)
             .app_data(PayloadConfig::new(MAX_BODY_BYTES))
             .wrap(from_fn(edge))
             .configure(routes::configure)
@@ -59,9 +91,8 @@ pub async fn serve(config: Config, store: Store, listener: TcpListener) -> io::R
     log::info!("listening on http://{address}");
     server.await?;
 
-    if let Some(purging) = purging {
-        purging.abort();
-    }
+    logins.finish(LAST_LOGINS).await;
+    tally.flush(&store).await;
     log::info!("stopped");
     Ok(())
 }

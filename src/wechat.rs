@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_rt::ArbiterHandle;
 use actix_rt::time::{Instant, sleep, timeout};
 use awc::error::{ConnectError, SendRequestError};
 use backon::{BackoffBuilder as _, ExponentialBuilder};
@@ -87,11 +88,10 @@ struct Job {
 }
 
 impl WeChat {
-    /// Starts the thread; call it inside an actix system.
-    pub fn start(config: WeChatConfig) -> Self {
+    /// Makes a thread the one that talks to WeChat.
+    pub fn start(config: WeChatConfig, thread: &ArbiterHandle) -> Self {
         let (jobs, mut arriving) = mpsc::unbounded_channel::<Job>();
-        let arbiter = actix_rt::Arbiter::new();
-        arbiter.spawn_fn(move || {
+        thread.spawn_fn(move || {
             actix_rt::spawn(async move {
                 let exchanger = Rc::new(Exchanger::new(&config));
                 while let Some(job) = arriving.recv().await {

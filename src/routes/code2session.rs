@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::edge::Facts;
 use crate::error::Result;
 use crate::login::Logins;
+use crate::reply::ResponseShape;
 use crate::request::Fields;
 
 #[derive(Serialize)]
@@ -20,12 +21,13 @@ struct Answer<'a> {
 pub async fn code2session(
     fields: Fields,
     logins: Data<Logins>,
+    shape: Data<ResponseShape>,
     facts: ReqData<Facts>,
 ) -> Result<HttpResponse> {
-    let logged_in = logins.login(fields.login_code()?).await?;
-    facts.openid(&logged_in.openid);
-    Ok(HttpResponse::Ok().json(Answer {
-        openid: logged_in.openid.as_str(),
-        expires_in: logged_in.expires_in_seconds,
+    let stored = logins.login(fields.login_code()?).await?;
+    facts.openid(&stored.key.openid);
+    Ok(shape.ok(Answer {
+        openid: stored.key.openid.as_str(),
+        expires_in: stored.expires_in_seconds,
     }))
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::edge::Facts;
 use crate::error::Result;
 use crate::phone::Phones;
+use crate::reply::ResponseShape;
 use crate::request::Fields;
 
 #[derive(Serialize)]
@@ -22,13 +23,16 @@ struct Answer<'a> {
 pub async fn get_wx_user_phone(
     fields: Fields,
     phones: Data<Phones>,
+    shape: Data<ResponseShape>,
     facts: ReqData<Facts>,
 ) -> Result<HttpResponse> {
     let openid = fields.openid()?;
     facts.openid(&openid);
-    let authorised = phones.authorise(openid.clone(), fields.encrypted_data()?).await?;
-    facts.key(authorised.key);
-    Ok(HttpResponse::Ok().json(Answer {
+    let data = fields.encrypted_data()?;
+    facts.repairs(data.repairs());
+    let authorised = phones.authorise(openid.clone(), data).await?;
+    facts.opened_by(authorised.opened_by);
+    Ok(shape.ok(Answer {
         user_id: authorised.user_id,
         openid: openid.as_str(),
         phone_number: &authorised.phone.phone_number,

@@ -3,6 +3,7 @@
 mod code2session;
 mod get_wx_user_phone;
 mod health;
+mod user;
 
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{Resource, Route, guard};
@@ -19,6 +20,7 @@ pub fn configure(services: &mut ServiceConfig) {
         .service(
             post("/getWXUserPhone").route(web::post().to(get_wx_user_phone::get_wx_user_phone)),
         )
+        .service(post("/user").route(web::post().to(user::user)))
         .service(get("/healthz").route(get_or_head().to(health::healthz)))
         .service(get("/readyz").route(get_or_head().to(health::readyz)))
         .default_service(web::to(not_found));

@@ -4,6 +4,7 @@
 //! be run again after any error.
 
 mod classify;
+mod key_ages;
 mod migrations;
 mod phones;
 mod sessions;
@@ -24,8 +25,9 @@ use tokio::sync::Semaphore;
 pub use self::classify::StoreError;
 use self::classify::{Trouble, classify, unavailable};
 pub use self::migrations::{SchemaState, migrate};
-pub use self::sessions::{Login, RingKey};
-pub use self::users::{KeyRing, StoredLogin, User};
+pub use self::key_ages::{KeyAge, KeyOutcome};
+pub use self::sessions::{KeyId, Login, StoredLogin};
+pub use self::users::{KeyRing, RingKey, User};
 use crate::config::DatabaseConfig;
 
 /// No request waits longer for the database, whatever it does.

@@ -1,6 +1,8 @@
 //! The table `sessions`: every key that WeChat gave, until it expires.
 
-use chrono::NaiveDateTime;
+use std::time::Duration;
+
+use chrono::{NaiveDateTime, TimeDelta};
 use diesel::mysql::{Mysql, MysqlConnection};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
@@ -14,6 +16,8 @@ use crate::values::{CodeHash, Fingerprint, OpenId, SessionKey, UnionId};
 /// Expired keys that one purging transaction removes: some ten milliseconds of row locks that no
 /// login waits for, as they are taken one by one on expired rows only.
 const PURGE_BATCH: i64 = 200;
+/// Values in one IN list, a few kilobytes of SQL.
+const IN_LIST: usize = 500;
 
 /// What a login brings.
 #[derive(Debug, Clone)]
@@ -25,18 +29,19 @@ pub struct Login {
     pub ttl_seconds: i64,
 }
 
-/// A living key of a user.
-#[derive(Debug, Clone)]
-pub struct RingKey {
-    pub session_key: SessionKey,
+/// Names a stored key: the table's primary key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyId {
+    pub openid: OpenId,
     pub fingerprint: Fingerprint,
 }
 
-impl Store {
-    /// Removes one batch of expired keys and says whether there may be more.
-    pub async fn purge_batch(&self) -> Result<PurgedBatch> {
-        self.run(purge_batch).await
-    }
+/// A login as it stands in the database.
+#[derive(Debug, Clone)]
+pub struct StoredLogin {
+    pub key: KeyId,
+    /// Whole seconds until the stored key expires, rounded up.
+    pub expires_in_seconds: i64,
 }
 
 /// What one batch of purging did.
@@ -44,6 +49,105 @@ impl Store {
 pub struct PurgedBatch {
     pub removed: usize,
     pub may_be_more: bool,
+}
+
+impl Store {
+    /// A login that stored this key, if the key is alive.
+    pub async fn login_by_key(&self, key: KeyId) -> Result<Option<StoredLogin>> {
+        self.run(move |connection| {
+            let times = expiry(connection, &key).optional()?;
+            let alive = times.filter(|(expires_at, now)| expires_at > now);
+            Ok(alive.map(|(expires_at, now)| stored_login(key.clone(), expires_at, now)))
+        })
+        .await
+    }
+
+    /// The login that this code brought at most `max_age` ago, if its key is alive.
+    pub async fn login_by_code(
+        &self,
+        code: CodeHash,
+        max_age: Duration,
+    ) -> Result<Option<StoredLogin>> {
+        self.run(move |connection| login_by_code(connection, code, max_age)).await
+    }
+
+    /// Which of these codes have brought a key.
+    pub async fn stored_codes(&self, codes: Vec<CodeHash>) -> Result<Vec<CodeHash>> {
+        self.run(move |connection| {
+            let mut stored = Vec::new();
+            for codes in codes.chunks(IN_LIST) {
+                let hashes = codes.iter().map(|code| code.0.as_slice());
+                let found: Vec<Vec<u8>> = sessions::table
+                    .filter(sessions::code_hash.eq_any(hashes))
+                    .select(sessions::code_hash)
+                    .load(connection)?;
+                stored.extend(found.into_iter().filter_map(|hash| hash.try_into().ok().map(CodeHash)));
+            }
+            Ok(stored)
+        })
+        .await
+    }
+
+    /// The living keys of these users.
+    pub async fn living_keys_of(&self, openids: Vec<OpenId>) -> Result<Vec<KeyId>> {
+        self.run(move |connection| {
+            let mut keys = Vec::new();
+            for openids in openids.chunks(IN_LIST) {
+                let found: Vec<(String, String)> = sessions::table
+                    .filter(sessions::openid.eq_any(openids.iter().map(OpenId::as_str)))
+                    .filter(sessions::expires_at.gt(UtcNow))
+                    .select((sessions::openid, sessions::key_fingerprint))
+                    .load(connection)?;
+                keys.extend(found.into_iter().filter_map(read_key_id));
+            }
+            Ok(keys)
+        })
+        .await
+    }
+
+    /// Removes one batch of expired keys and says whether there may be more.
+    pub async fn purge_batch(&self) -> Result<PurgedBatch> {
+        self.run(purge_batch).await
+    }
+}
+
+fn login_by_code(
+    connection: &mut MysqlConnection,
+    code: CodeHash,
+    max_age: Duration,
+) -> QueryResult<Option<StoredLogin>> {
+    type Row = (String, String, NaiveDateTime, NaiveDateTime, NaiveDateTime);
+    let row: Option<Row> = sessions::table
+        .filter(sessions::code_hash.eq(code.0.as_slice()))
+        .select((
+            sessions::openid,
+            sessions::key_fingerprint,
+            sessions::issued_at,
+            sessions::expires_at,
+            UtcNow,
+        ))
+        .first(connection)
+        .optional()?;
+    Ok(row.and_then(|(openid, fingerprint, issued_at, expires_at, now)| {
+        let max_age = TimeDelta::from_std(max_age).unwrap_or(TimeDelta::MAX);
+        let is_valid = now - issued_at <= max_age && expires_at > now;
+        let key = read_key_id((openid, fingerprint)).filter(|_| is_valid)?;
+        Some(stored_login(key, expires_at, now))
+    }))
+}
+
+pub(super) fn stored_login(
+    key: KeyId,
+    expires_at: NaiveDateTime,
+    now: NaiveDateTime,
+) -> StoredLogin {
+    let left_milliseconds = (expires_at - now).num_milliseconds().max(0);
+    StoredLogin { key, expires_in_seconds: (left_milliseconds + 999) / 1_000 }
+}
+
+fn read_key_id((openid, fingerprint): (String, String)) -> Option<KeyId> {
+    let fingerprint = Fingerprint(fingerprint);
+    OpenId::parse(&openid).map(|openid| KeyId { openid, fingerprint })
 }
 
 /// Looks without locking, then removes row by row by primary key: a range over `expires_at` would
@@ -71,10 +175,14 @@ fn purge_batch(connection: &mut MysqlConnection) -> QueryResult<PurgedBatch> {
 }
 
 /// Stores the key of a login; a key that is known moves its times forward, never back.
-pub(super) fn upsert(connection: &mut MysqlConnection, login: &Login) -> QueryResult<()> {
+pub(super) fn upsert(
+    connection: &mut MysqlConnection,
+    login: &Login,
+    key: &KeyId,
+) -> QueryResult<()> {
     let upsert = Upsert {
-        openid: login.openid.as_str(),
-        fingerprint: &login.session_key.fingerprint().0,
+        openid: key.openid.as_str(),
+        fingerprint: &key.fingerprint.0,
         session_key: &login.session_key.expose_base64(),
         code_hash: &login.code_hash.0,
         ttl_seconds: login.ttl_seconds,
@@ -82,13 +190,13 @@ pub(super) fn upsert(connection: &mut MysqlConnection, login: &Login) -> QueryRe
     upsert.execute(connection).map(drop)
 }
 
-/// When the key expires, and now, both by the database's clock.
+/// When a key expires, and now, both by the database's clock.
 pub(super) fn expiry(
     connection: &mut MysqlConnection,
-    login: &Login,
+    key: &KeyId,
 ) -> QueryResult<(NaiveDateTime, NaiveDateTime)> {
     sessions::table
-        .find((login.openid.as_str(), login.session_key.fingerprint().0))
+        .find((key.openid.as_str(), key.fingerprint.0.as_str()))
         .select((sessions::expires_at, UtcNow))
         .first(connection)
 }

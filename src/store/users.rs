@@ -1,10 +1,12 @@
 //! The table `users`, and what is read and written of a user as a whole: a login, the key ring.
 
+use std::time::Duration;
+
 use chrono::{DateTime, NaiveDateTime};
 use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
 
-use super::sessions::{self as keys, Login, RingKey};
+use super::sessions::{self as keys, KeyId, Login, StoredLogin};
 use super::sql::UtcNow;
 use super::{Result, Store};
 use crate::schema::{sessions, users};
@@ -12,13 +14,6 @@ use crate::values::{Fingerprint, OpenId, Phone, SessionKey};
 
 /// Living keys that are tried for one decryption, newest first.
 const MAX_RING: i64 = 16;
-
-/// A login as it stands in the database.
-#[derive(Debug, Clone, Copy)]
-pub struct StoredLogin {
-    /// Whole seconds until the stored key expires, rounded up.
-    pub expires_in_seconds: i64,
-}
 
 /// A user, and what can open data that their phone encrypted.
 #[derive(Debug, Clone)]
@@ -33,6 +28,17 @@ pub struct User {
     pub id: u64,
     /// `None` until one is authorised.
     pub phone: Option<Phone>,
+}
+
+/// A living key of a user.
+#[derive(Debug, Clone)]
+pub struct RingKey {
+    pub session_key: SessionKey,
+    pub fingerprint: Fingerprint,
+    /// Since a login first brought it.
+    pub age: Duration,
+    /// Since a login last brought it.
+    pub issued_age: Duration,
 }
 
 impl Store {
@@ -67,10 +73,10 @@ fn save_login(connection: &mut MysqlConnection, login: &Login) -> QueryResult<St
         let change = (users::unionid.eq(unionid), users::updated_at.eq(UtcNow));
         diesel::update(user).set(change).execute(connection)?;
     }
-    keys::upsert(connection, login)?;
-    let (expires_at, now) = keys::expiry(connection, login)?;
-    let left_milliseconds = (expires_at - now).num_milliseconds().max(0);
-    Ok(StoredLogin { expires_in_seconds: (left_milliseconds + 999) / 1_000 })
+    let key = KeyId { openid: login.openid.clone(), fingerprint: login.session_key.fingerprint() };
+    keys::upsert(connection, login, &key)?;
+    let (expires_at, now) = keys::expiry(connection, &key)?;
+    Ok(keys::stored_login(key, expires_at, now))
 }
 
 /// A stored phone: number, pure number, country code, watermark.
@@ -82,8 +88,11 @@ type PhoneColumns =
 pub(super) const PHONE_COLUMNS: PhoneColumns =
     (users::phone_number, users::pure_phone_number, users::country_code, users::phone_watermark);
 
-/// The user's id and phone, and one living key's text and fingerprint.
-type JoinedRow = (u64, PhoneRow, Option<(String, String)>);
+/// A key's text and fingerprint, when it was first and last brought, and now.
+type KeyRow = (String, String, NaiveDateTime, NaiveDateTime, NaiveDateTime);
+
+/// The user's id and phone, and one of their living keys.
+type JoinedRow = (u64, PhoneRow, Option<KeyRow>);
 
 fn key_ring(connection: &mut MysqlConnection, openid: &OpenId) -> QueryResult<Option<KeyRing>> {
     let is_living_key_of_user =
@@ -96,7 +105,14 @@ fn key_ring(connection: &mut MysqlConnection, openid: &OpenId) -> QueryResult<Op
         .select((
             users::id,
             PHONE_COLUMNS,
-            (sessions::session_key, sessions::key_fingerprint).nullable(),
+            (
+                sessions::session_key,
+                sessions::key_fingerprint,
+                sessions::first_seen_at,
+                sessions::issued_at,
+                UtcNow,
+            )
+                .nullable(),
         ))
         .load(connection)?;
     let mut user = None;
@@ -118,13 +134,19 @@ pub(super) fn read_phone(row: PhoneRow) -> Option<Phone> {
     })
 }
 
-fn read_key((session_key, fingerprint): (String, String)) -> Option<RingKey> {
-    let key = SessionKey::parse(&session_key)
-        .map(|session_key| RingKey { session_key, fingerprint: Fingerprint(fingerprint.clone()) });
-    if key.is_none() {
+fn read_key((text, fingerprint, first_seen_at, issued_at, now): KeyRow) -> Option<RingKey> {
+    let Some(session_key) = SessionKey::parse(&text) else {
         log::error!("the key {fingerprint} in sessions is not one: it is passed over");
-    }
-    key
+        return None;
+    };
+    // A clock that was set back makes no key younger than new.
+    let since = |time: NaiveDateTime| (now - time).to_std().unwrap_or_default();
+    Some(RingKey {
+        session_key,
+        fingerprint: Fingerprint(fingerprint),
+        age: since(first_seen_at),
+        issued_age: since(issued_at),
+    })
 }
 
 /// The column's form of a watermark. Every watermark was checked against the clock, so none is

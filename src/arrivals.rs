@@ -1,0 +1,168 @@
+//! Keys that are on their way: who waits for one, and who tells that it has come.
+//!
+//! A login that was sent before the tap may still be under way, here or in another process. Those
+//! who wait cost neither a thread nor a connection: what is stored here is announced at once, and
+//! one query now and then asks for all of them what other processes have stored.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use actix_rt::time::{Instant, sleep, timeout};
+use tokio::sync::{Notify, Semaphore, oneshot};
+
+use crate::error::{Error, Result};
+use crate::store::{KeyId, Store, StoreError};
+use crate::values::{CodeHash, Fingerprint, OpenId};
+
+/// How often other processes' keys are asked for while somebody waits.
+const POLL_PAUSE: Duration = Duration::from_millis(100);
+/// Requests that may wait at once, some kilobytes each.
+const MAX_WAITING: usize = 4_096;
+
+/// The waiting room of a process.
+pub struct Arrivals {
+    store: Store,
+    seats: Semaphore,
+    waiting: Mutex<HashMap<Awaited, Vec<Waiter>>>,
+    /// Told when somebody begins to wait.
+    begun: Notify,
+    next_ticket: AtomicU64,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Awaited {
+    /// A key of this user that the waiter has not tried.
+    KeyOf(OpenId),
+    /// The key that this code brought.
+    KeyBy(CodeHash),
+}
+
+struct Waiter {
+    ticket: u64,
+    tried: Vec<Fingerprint>,
+    wake: oneshot::Sender<()>,
+}
+
+impl Arrivals {
+    pub fn new(store: Store) -> Self {
+        Self {
+            store,
+            seats: Semaphore::new(MAX_WAITING),
+            waiting: Mutex::default(),
+            begun: Notify::new(),
+            next_ticket: AtomicU64::new(0),
+        }
+    }
+
+    /// Returns when a key of the user that is not among those `tried` is stored, or at `deadline`.
+    pub async fn key_of(
+        &self,
+        openid: &OpenId,
+        tried: &[Fingerprint],
+        deadline: Instant,
+    ) -> Result<()> {
+        self.wait(Awaited::KeyOf(openid.clone()), tried.to_vec(), deadline).await
+    }
+
+    /// Returns when the key that a code brought is stored, or at `deadline`.
+    pub async fn key_by(&self, code: CodeHash, deadline: Instant) -> Result<()> {
+        self.wait(Awaited::KeyBy(code), Vec::new(), deadline).await
+    }
+
+    /// Wakes those who wait for a key of this user, unless it is one that they have tried.
+    pub fn announce(&self, key: &KeyId) {
+        self.wake(&Awaited::KeyOf(key.openid.clone()), |waiter| {
+            !waiter.tried.contains(&key.fingerprint)
+        });
+    }
+
+    /// Asks, while anybody waits, what other processes have stored. Never returns.
+    pub async fn poll(&self) {
+        loop {
+            while self.lock().is_empty() {
+                self.begun.notified().await;
+            }
+            sleep(POLL_PAUSE).await;
+            if let Err(error) = self.look().await {
+                log::warn!("cannot look for logins of other processes: {error}");
+            }
+        }
+    }
+
+    async fn look(&self) -> std::result::Result<(), StoreError> {
+        let (mut openids, mut codes) = (Vec::new(), Vec::new());
+        for awaited in self.lock().keys() {
+            match awaited {
+                Awaited::KeyOf(openid) => openids.push(openid.clone()),
+                Awaited::KeyBy(code) => codes.push(*code),
+            }
+        }
+        if !openids.is_empty() {
+            self.store.living_keys_of(openids).await?.iter().for_each(|key| self.announce(key));
+        }
+        if !codes.is_empty() {
+            for code in self.store.stored_codes(codes).await? {
+                self.wake(&Awaited::KeyBy(code), |_| true);
+            }
+        }
+        Ok(())
+    }
+
+    async fn wait(
+        &self,
+        awaited: Awaited,
+        tried: Vec<Fingerprint>,
+        deadline: Instant,
+    ) -> Result<()> {
+        let full = |_| Error::Busy("the waiting room for late logins");
+        let _seat = self.seats.try_acquire().map_err(full)?;
+        let ticket = self.next_ticket.fetch_add(1, Ordering::Relaxed);
+        let (wake, woken) = oneshot::channel();
+        self.lock().entry(awaited.clone()).or_default().push(Waiter { ticket, tried, wake });
+        let _leaving = Leaving { arrivals: self, awaited, ticket };
+        self.begun.notify_one();
+        // Woken, or too late: either way the caller looks for itself.
+        let _ = timeout(deadline.saturating_duration_since(Instant::now()), woken).await;
+        Ok(())
+    }
+
+    fn wake(&self, awaited: &Awaited, is_served: impl Fn(&Waiter) -> bool) {
+        let mut waiting = self.lock();
+        let Some(waiters) = waiting.get_mut(awaited) else {
+            return;
+        };
+        for waiter in waiters.extract_if(.., |waiter| is_served(waiter)) {
+            // One that is gone needs no waking.
+            let _ = waiter.wake.send(());
+        }
+        if waiters.is_empty() {
+            waiting.remove(awaited);
+        }
+    }
+
+    /// Every change is whole, so a thread that panicked left nothing half done.
+    fn lock(&self) -> MutexGuard<'_, HashMap<Awaited, Vec<Waiter>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes a waiter out of the room, however it leaves: served, too late, or hung up.
+struct Leaving<'a> {
+    arrivals: &'a Arrivals,
+    awaited: Awaited,
+    ticket: u64,
+}
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        let mut waiting = self.arrivals.lock();
+        if let Some(waiters) = waiting.get_mut(&self.awaited) {
+            waiters.retain(|waiter| waiter.ticket != self.ticket);
+            if waiters.is_empty() {
+                waiting.remove(&self.awaited);
+            }
+        }
+    }
+}

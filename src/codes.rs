@@ -1,0 +1,152 @@
+//! What this process knows of the codes it has met, so that a code posted twice is exchanged once.
+//! No I/O.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use crate::error::{Error, Result};
+use crate::store::{KeyId, StoredLogin};
+use crate::values::CodeHash;
+use crate::wechat::Session;
+
+/// How long WeChat keeps a code (its documentation), and so how long a page may post it again.
+pub const CODE_LIFETIME: Duration = Duration::from_secs(5 * 60);
+/// How long WeChat's refusal of a code is passed on without asking again.
+const REFUSAL_LIFETIME: Duration = Duration::from_secs(30);
+/// Logins under way at once: the exchange, the store, and the wait for another process.
+const MAX_RUNNING: usize = 2_048;
+/// Codes that are over, some 200 bytes each. An older one is asked of WeChat again, and then found
+/// in the database.
+const MAX_REMEMBERED: usize = 16_384;
+
+/// What came of a code, for all who posted it.
+pub type Outcome = Result<StoredLogin>;
+
+/// The memory; clones share it.
+#[derive(Clone, Default)]
+pub struct Codes(Arc<Mutex<Memory>>);
+
+#[derive(Default)]
+struct Memory {
+    running: HashMap<CodeHash, watch::Receiver<Option<Outcome>>>,
+    over: HashMap<CodeHash, Over>,
+    /// The codes in `over`, oldest first, with the time that tells a newer entry of a code apart.
+    oldest_first: VecDeque<(Instant, CodeHash)>,
+}
+
+/// What is left of a code.
+#[derive(Clone)]
+pub enum Ended {
+    /// WeChat gave a session that the store could not take.
+    Exchanged(Session),
+    /// It brought this key.
+    Stored(KeyId),
+    /// WeChat refused it.
+    Refused(Error),
+}
+
+struct Over {
+    since: Instant,
+    ended: Ended,
+}
+
+/// What to do about a code.
+pub enum Begin {
+    /// Somebody else does it: wait for their outcome.
+    Join(watch::Receiver<Option<Outcome>>),
+    /// Do it, with the session that WeChat gave already, if it did.
+    Run(Run, Option<Session>),
+    /// It brought this key before.
+    Repeated(KeyId),
+    /// WeChat refused it a moment ago.
+    Refused(Error),
+}
+
+impl Codes {
+    /// Looks a code up, and marks it as running if nobody works on it.
+    pub fn begin(&self, code: CodeHash) -> Result<Begin> {
+        let mut memory = self.lock();
+        if let Some(outcome) = memory.running.get(&code) {
+            return Ok(Begin::Join(outcome.clone()));
+        }
+        let exchanged = match memory.ended(&code) {
+            Some(Ended::Stored(key)) => return Ok(Begin::Repeated(key)),
+            Some(Ended::Refused(error)) => return Ok(Begin::Refused(error)),
+            Some(Ended::Exchanged(session)) => Some(session),
+            None => None,
+        };
+        if memory.running.len() >= MAX_RUNNING {
+            return Err(Error::Busy("the queue of logins"));
+        }
+        let (outcome, receiver) = watch::channel(None);
+        memory.running.insert(code, receiver);
+        Ok(Begin::Run(Run { codes: self.clone(), code, outcome }, exchanged))
+    }
+
+    /// How many logins are under way.
+    pub fn running(&self) -> usize {
+        self.lock().running.len()
+    }
+
+    /// The memory is whole after every step, so a thread that panicked left nothing half done.
+    fn lock(&self) -> MutexGuard<'_, Memory> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Memory {
+    fn ended(&self, code: &CodeHash) -> Option<Ended> {
+        let over = self.over.get(code)?;
+        let lifetime = match over.ended {
+            Ended::Refused(_) => REFUSAL_LIFETIME,
+            Ended::Exchanged(_) | Ended::Stored(_) => CODE_LIFETIME,
+        };
+        (over.since.elapsed() < lifetime).then(|| over.ended.clone())
+    }
+
+    fn remember(&mut self, code: CodeHash, ended: Ended) {
+        let since = Instant::now();
+        self.over.insert(code, Over { since, ended });
+        self.oldest_first.push_back((since, code));
+        while let Some((since, code)) = self.oldest_first.front().copied() {
+            if self.oldest_first.len() <= MAX_REMEMBERED && since.elapsed() < CODE_LIFETIME {
+                break;
+            }
+            self.oldest_first.pop_front();
+            if self.over.get(&code).is_some_and(|over| over.since == since) {
+                self.over.remove(&code);
+            }
+        }
+    }
+}
+
+/// The right and the duty to tell what came of a code. Dropping it tells that nothing did.
+pub struct Run {
+    codes: Codes,
+    code: CodeHash,
+    outcome: watch::Sender<Option<Outcome>>,
+}
+
+impl Run {
+    /// The outcome that [`Run::end`] will tell.
+    pub fn receiver(&self) -> watch::Receiver<Option<Outcome>> {
+        self.outcome.subscribe()
+    }
+
+    /// Tells the outcome to all who wait; what is left of the code is remembered.
+    pub fn end(self, outcome: Outcome, left: Option<Ended>) {
+        if let Some(ended) = left {
+            self.codes.lock().remember(self.code, ended);
+        }
+        self.outcome.send_replace(Some(outcome));
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.codes.lock().running.remove(&self.code);
+    }
+}
