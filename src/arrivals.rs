@@ -123,6 +123,7 @@ impl Arrivals {
         self.lock().entry(awaited.clone()).or_default().push(Waiter { ticket, tried, wake });
         let _leaving = Leaving { arrivals: self, awaited, ticket };
         self.begun.notify_one();
+        log::debug!("waiting for a late login");
         // Woken, or too late: either way the caller looks for itself.
         let _ = timeout(deadline.saturating_duration_since(Instant::now()), woken).await;
         Ok(())

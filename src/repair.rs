@@ -198,7 +198,8 @@ mod tests {
     }
 
     fn indented(text: &str) -> String {
-        let lines: Vec<_> = text.as_bytes().chunks(20).map(|line| str::from_utf8(line).unwrap()).collect();
+        let lines: Vec<_> =
+            text.as_bytes().chunks(20).map(|line| str::from_utf8(line).unwrap()).collect();
         format!("\r\n    {}\n", lines.join(" \r\n\t   "))
     }
 

@@ -26,8 +26,6 @@ pub async fn code2session(
 ) -> Result<HttpResponse> {
     let stored = logins.login(fields.login_code()?).await?;
     facts.openid(&stored.key.openid);
-    Ok(shape.ok(Answer {
-        openid: stored.key.openid.as_str(),
-        expires_in: stored.expires_in_seconds,
-    }))
+    Ok(shape
+        .ok(Answer { openid: stored.key.openid.as_str(), expires_in: stored.expires_in_seconds }))
 }

@@ -24,8 +24,8 @@ use tokio::sync::Semaphore;
 
 pub use self::classify::StoreError;
 use self::classify::{Trouble, classify, unavailable};
-pub use self::migrations::{SchemaState, migrate};
 pub use self::key_ages::{KeyAge, KeyOutcome};
+pub use self::migrations::{SchemaState, migrate};
 pub use self::sessions::{KeyId, Login, StoredLogin};
 pub use self::users::{KeyRing, RingKey, User};
 use crate::config::DatabaseConfig;

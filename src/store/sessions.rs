@@ -81,7 +81,9 @@ impl Store {
                     .filter(sessions::code_hash.eq_any(hashes))
                     .select(sessions::code_hash)
                     .load(connection)?;
-                stored.extend(found.into_iter().filter_map(|hash| hash.try_into().ok().map(CodeHash)));
+                stored.extend(
+                    found.into_iter().filter_map(|hash| hash.try_into().ok().map(CodeHash)),
+                );
             }
             Ok(stored)
         })

@@ -5,22 +5,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 use wxauth_sandbox::{EncryptedData, PhoneOptions, encrypt};
 
-use crate::harness::{Answer, Client, World};
+use crate::harness::World;
 
 const PATH: &str = "/getWXUserPhone";
-
-/// The login page's part: `wx.login`, then the post.
-async fn log_in(world: &World, page: &Client, user: &str) -> String {
-    let code = world.wechat.login(user);
-    let answer = page.json("/code2Session", json!({"jsCode": code})).await;
-    answer.assert_ok();
-    answer.text("openid")
-}
-
-async fn authorise(page: &Client, openid: &str, data: &EncryptedData) -> Answer {
-    let (encrypted_data, iv) = (&data.encrypted_data, &data.iv);
-    page.json(PATH, json!({"openid": openid, "encryptedData": encrypted_data, "iv": iv})).await
-}
 
 fn phone(number: &str, timestamp: i64) -> PhoneOptions {
     PhoneOptions {
@@ -39,10 +26,10 @@ async fn the_2019_page_stores_the_answer_as_its_user_info() {
     let world = World::new();
     let server = world.server();
     let page = server.client();
-    let openid = log_in(&world, &page, "alice").await;
+    let openid = page.log_in(&world, "alice").await;
     let data = world.wechat.phone("alice");
 
-    let by_json = authorise(&page, &openid, &data).await;
+    let by_json = page.post_phone(&openid, &data).await;
     let form = [("openid", &*openid), ("encryptedData", &data.encrypted_data), ("iv", &data.iv)];
     let by_form = page.form(PATH, &form).await;
 
@@ -65,9 +52,9 @@ async fn the_same_data_again_gives_the_same_answer_and_writes_nothing() {
     let world = World::new();
     let server = world.server();
     let page = server.client();
-    let openid = log_in(&world, &page, "alice").await;
+    let openid = page.log_in(&world, "alice").await;
     let data = world.wechat.phone("alice");
-    let first = authorise(&page, &openid, &data).await;
+    let first = page.post_phone(&openid, &data).await;
     let state =
         || world.database.column("CONCAT_WS(' ', phone_updated_at, updated_at)", "FROM users");
     world
@@ -75,7 +62,7 @@ async fn the_same_data_again_gives_the_same_answer_and_writes_nothing() {
         .execute("UPDATE users SET updated_at = '2020-01-01', phone_updated_at = '2020-01-01'");
     let before = state();
 
-    let second = authorise(&page, &openid, &data).await;
+    let second = page.post_phone(&openid, &data).await;
 
     assert_eq!(second.fingerprint(), first.fingerprint());
     assert_eq!(state(), before);
@@ -87,14 +74,13 @@ async fn a_key_replaced_before_the_tap_still_opens_the_phone() {
     let world = World::new();
     let server = world.server();
     let page = server.client();
-    let openid = log_in(&world, &page, "alice").await;
+    let openid = page.log_in(&world, "alice").await;
     let data = world.wechat.phone("alice");
     for _ in 0..5 {
-        let code = world.wechat.login_rotating("alice");
-        page.json("/code2Session", json!({"jsCode": code})).await.assert_ok();
+        page.log_in_rotating(&world, "alice").await;
     }
 
-    let answer = authorise(&page, &openid, &data).await;
+    let answer = page.post_phone(&openid, &data).await;
 
     answer.assert_ok();
     assert_eq!(answer.text("phoneNumber"), "13580006666");
@@ -106,19 +92,18 @@ async fn of_more_than_sixteen_living_keys_the_newest_are_tried() {
     let world = World::new();
     let server = world.server();
     let page = server.client();
-    let openid = log_in(&world, &page, "alice").await;
+    let openid = page.log_in(&world, "alice").await;
     let oldest = world.wechat.phone("alice");
     world.database.age_keys(100);
     let mut second_oldest = None;
     for _ in 0..16 {
-        let code = world.wechat.login_rotating("alice");
-        page.json("/code2Session", json!({"jsCode": code})).await.assert_ok();
+        page.log_in_rotating(&world, "alice").await;
         second_oldest.get_or_insert_with(|| world.wechat.phone("alice"));
         world.database.age_keys(1);
     }
 
-    let too_old = authorise(&page, &openid, &oldest).await;
-    let within = authorise(&page, &openid, &second_oldest.expect("keys were made")).await;
+    let too_old = page.post_phone(&openid, &oldest).await;
+    let within = page.post_phone(&openid, &second_oldest.expect("keys were made")).await;
 
     too_old.assert_error(401, 40103, "decrypt_failed", true);
     within.assert_ok();
@@ -129,16 +114,15 @@ async fn an_expired_key_is_never_used() {
     let world = World::new();
     let server = world.server();
     let page = server.client();
-    let openid = log_in(&world, &page, "alice").await;
+    let openid = page.log_in(&world, "alice").await;
     let data = world.wechat.phone("alice");
     world.database.age_keys(259_201);
 
-    let expired = authorise(&page, &openid, &data).await;
+    let expired = page.post_phone(&openid, &data).await;
     expired.assert_error(401, 40101, "session_expired", true);
 
-    let code = world.wechat.login_rotating("alice");
-    page.json("/code2Session", json!({"jsCode": code})).await.assert_ok();
-    let other_key_alive = authorise(&page, &openid, &data).await;
+    page.log_in_rotating(&world, "alice").await;
+    let other_key_alive = page.post_phone(&openid, &data).await;
     other_key_alive.assert_error(401, 40103, "decrypt_failed", true);
 }
 
@@ -147,7 +131,7 @@ async fn purging_removes_expired_keys_only_and_changes_no_answer() {
     let world = World::new();
     let page_server = world.server_with(&[("PURGE_INTERVAL_SECONDS", "0")]);
     let page = page_server.client();
-    let openid = log_in(&world, &page, "alice").await;
+    let openid = page.log_in(&world, "alice").await;
     let data = world.wechat.phone("alice");
     world.database.age_keys(259_201);
     // More than two batches.
@@ -155,13 +139,13 @@ async fn purging_removes_expired_keys_only_and_changes_no_answer() {
         "INSERT INTO sessions SELECT openid, LPAD(seq, 16, '0'), session_key, code_hash,
          first_seen_at, issued_at, expires_at FROM sessions, seq_1_to_500",
     );
-    let bob = log_in(&world, &page, "bob").await;
+    let bob = page.log_in(&world, "bob").await;
 
     let purging = world.server_with(&[("PURGE_INTERVAL_SECONDS", "3600")]);
     purging.wait_for_line("removed 501 expired keys");
 
     assert_eq!(world.database.column("openid", "FROM sessions"), [Some(bob)]);
-    authorise(&page, &openid, &data).await.assert_error(401, 40101, "session_expired", true);
+    page.post_phone(&openid, &data).await.assert_error(401, 40101, "session_expired", true);
 }
 
 #[actix_rt::test]
@@ -171,7 +155,7 @@ async fn an_openid_that_never_logged_in_is_told_to_log_in() {
     world.wechat.login("alice");
     let data = world.wechat.phone("alice");
 
-    let answer = authorise(&server.client(), "oNobody", &data).await;
+    let answer = server.client().post_phone("oNobody", &data).await;
 
     answer.assert_error(401, 40100, "login_required", true);
 }
@@ -181,7 +165,7 @@ async fn every_failed_decryption_is_the_same_answer_after_the_same_wait() {
     let world = World::new();
     let server = world.server();
     let page = server.client();
-    let openid = log_in(&world, &page, "alice").await;
+    let openid = page.log_in(&world, "alice").await;
     let key = world.wechat.session_key("alice").expect("alice logged in");
     let with = |options: PhoneOptions| world.wechat.phone_with("alice", options);
     let plain = |text: &str| encrypt(&key, text.as_bytes());
@@ -263,7 +247,7 @@ async fn every_failed_decryption_is_the_same_answer_after_the_same_wait() {
         .map(|(data, reason)| {
             let (page, openid, data, reason) =
                 (page.clone(), openid.clone(), data.clone(), *reason);
-            actix_rt::spawn(async move { (authorise(&page, &openid, &data).await, reason) })
+            actix_rt::spawn(async move { (page.post_phone(&openid, &data).await, reason) })
         })
         .collect();
 
@@ -286,7 +270,7 @@ async fn phones_of_every_documented_form_are_understood() {
     let world = World::new();
     let server = world.server();
     let page = server.client();
-    let openid = log_in(&world, &page, "alice").await;
+    let openid = page.log_in(&world, "alice").await;
     let foreign = PhoneOptions {
         phone_number: Some("+85291234567".to_owned()),
         pure_phone_number: Some("91234567".to_owned()),
@@ -316,7 +300,7 @@ async fn phones_of_every_documented_form_are_understood() {
         (reordered, "13580006666", "13580006666", "86"),
     ] {
         let data = world.wechat.phone_with("alice", options);
-        let answer = authorise(&page, &openid, &data).await;
+        let answer = page.post_phone(&openid, &data).await;
         answer.assert_ok();
         assert_eq!(answer.text("phoneNumber"), number);
         assert_eq!(answer.text("purePhoneNumber"), pure_number);
@@ -329,22 +313,22 @@ async fn a_changed_phone_goes_to_the_history_and_a_replay_brings_nothing_back() 
     let world = World::new();
     let server = world.server();
     let page = server.client();
-    let openid = log_in(&world, &page, "alice").await;
+    let openid = page.log_in(&world, "alice").await;
     let data = |options| world.wechat.phone_with("alice", options);
     let old = data(phone("13580000001", now() - 20));
     let new = data(phone("13580000002", now() - 10));
     let at_the_same_time = data(phone("13580000003", now() - 10));
     let stored = || world.database.value("phone_number", "FROM users");
 
-    authorise(&page, &openid, &old).await.assert_ok();
-    authorise(&page, &openid, &new).await.assert_ok();
+    page.post_phone(&openid, &old).await.assert_ok();
+    page.post_phone(&openid, &new).await.assert_ok();
     assert_eq!(stored().as_deref(), Some("13580000002"));
 
-    let replayed = authorise(&page, &openid, &old).await;
+    let replayed = page.post_phone(&openid, &old).await;
     assert_eq!(replayed.text("phoneNumber"), "13580000001", "answered");
     assert_eq!(stored().as_deref(), Some("13580000002"), "but not stored");
 
-    authorise(&page, &openid, &at_the_same_time).await.assert_ok();
+    page.post_phone(&openid, &at_the_same_time).await.assert_ok();
     assert_eq!(stored().as_deref(), Some("13580000003"), "at equal times the last wins");
     let history = world.database.column("phone_number", "FROM phone_history ORDER BY id");
     assert_eq!(history, [Some("13580000001".to_owned()), Some("13580000002".to_owned())]);
@@ -354,7 +338,7 @@ async fn a_changed_phone_goes_to_the_history_and_a_replay_brings_nothing_back() 
 async fn concurrent_changes_leave_the_newest_phone_and_a_history_without_gaps() {
     let world = World::new();
     let servers = [world.server(), world.server()];
-    let openid = log_in(&world, &servers[0].client(), "alice").await;
+    let openid = servers[0].client().log_in(&world, "alice").await;
     let start = now() - 1_000;
 
     let posts: Vec<_> = (0..24)
@@ -362,7 +346,7 @@ async fn concurrent_changes_leave_the_newest_phone_and_a_history_without_gaps() 
             let options = phone(&format!("135800000{number:02}"), start + number);
             let data = world.wechat.phone_with("alice", options);
             let (page, openid) = (servers[number as usize % 2].client(), openid.clone());
-            actix_rt::spawn(async move { authorise(&page, &openid, &data).await })
+            actix_rt::spawn(async move { page.post_phone(&openid, &data).await })
         })
         .collect();
     for post in posts {
@@ -413,7 +397,7 @@ async fn the_other_name_of_the_openid_is_understood() {
     let world = World::new();
     let server = world.server();
     let page = server.client();
-    let openid = log_in(&world, &page, "alice").await;
+    let openid = page.log_in(&world, "alice").await;
     let data = world.wechat.phone("alice");
 
     let body = json!({"openid": "undefined", "openId": openid, "encryptedData": data.encrypted_data, "iv": data.iv});

@@ -2,6 +2,7 @@
 
 mod database;
 mod http;
+mod page;
 mod relay;
 mod server;
 

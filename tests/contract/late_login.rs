@@ -1,0 +1,174 @@
+//! Data whose key is still on its way.
+
+use std::time::Duration;
+
+use crate::harness::World;
+
+const LONG_GRACE: (&str, &str) = ("LOGIN_GRACE_MS", "20000");
+const WAITING: &str = "waiting for a late login";
+
+#[actix_rt::test]
+async fn a_tap_that_overtakes_its_login_succeeds_when_the_login_arrives() {
+    let world = World::new();
+    let server = world.server_with(&[LONG_GRACE, ("RUST_LOG", "debug")]);
+    let page = server.client();
+    let openid = page.log_in(&world, "alice").await;
+    let code = world.wechat.login_rotating("alice");
+    let data = world.wechat.phone("alice");
+
+    world.wechat.hold();
+    let (login_page, tap_page) = (page.clone(), page.clone());
+    let login = actix_rt::spawn(async move { login_page.post_code(&code).await });
+    world.wechat.wait_for_waiting(1).await;
+    let tap = actix_rt::spawn(async move { tap_page.post_phone(&openid, &data).await });
+    server.line(WAITING).await;
+    world.wechat.release();
+
+    login.await.expect("the login does not panic").assert_ok();
+    let answer = tap.await.expect("the tap does not panic");
+    answer.assert_ok();
+    assert_eq!(answer.text("phoneNumber"), "13580006666");
+    server.wait_for_line("late_login=rescued");
+}
+
+#[actix_rt::test]
+async fn a_tap_is_rescued_by_a_login_that_reaches_another_process() {
+    let world = World::new();
+    let here = world.server_with(&[LONG_GRACE, ("RUST_LOG", "debug")]);
+    let elsewhere = world.server();
+    let openid = here.client().log_in(&world, "alice").await;
+    let code = world.wechat.login_rotating("alice");
+    let data = world.wechat.phone("alice");
+
+    let page = here.client();
+    let tap = actix_rt::spawn(async move { page.post_phone(&openid, &data).await });
+    here.line(WAITING).await;
+    elsewhere.client().post_code(&code).await.assert_ok();
+
+    tap.await.expect("the tap does not panic").assert_ok();
+}
+
+#[actix_rt::test]
+async fn a_user_none_of_whose_keys_is_alive_is_rescued_too() {
+    let world = World::new();
+    let server = world.server_with(&[LONG_GRACE, ("RUST_LOG", "debug")]);
+    let page = server.client();
+    let openid = page.log_in(&world, "alice").await;
+    world.database.age_keys(259_201);
+    let code = world.wechat.login_rotating("alice");
+    let data = world.wechat.phone("alice");
+
+    let tap_page = page.clone();
+    let tap = actix_rt::spawn(async move { tap_page.post_phone(&openid, &data).await });
+    server.line(WAITING).await;
+    page.post_code(&code).await.assert_ok();
+
+    tap.await.expect("the tap does not panic").assert_ok();
+}
+
+#[actix_rt::test]
+async fn a_key_that_was_tried_already_ends_no_wait() {
+    let world = World::new();
+    let server = world.server_with(&[("LOGIN_GRACE_MS", "1500"), ("RUST_LOG", "debug")]);
+    let page = server.client();
+    let openid = page.log_in(&world, "alice").await;
+    let foreign = wxauth_sandbox::encrypt("AAAAAAAAAAAAAAAAAAAAAA==", b"{}");
+
+    let tap_page = page.clone();
+    let tap = actix_rt::spawn(async move { tap_page.post_phone(&openid, &foreign).await });
+    server.line(WAITING).await;
+    // WeChat keeps the key, so this login brings nothing new.
+    page.log_in(&world, "alice").await;
+
+    let answer = tap.await.expect("the tap does not panic");
+    answer.assert_error(401, 40103, "decrypt_failed", true);
+    assert!(answer.elapsed >= Duration::from_millis(1_500), "{:?}", answer.elapsed);
+}
+
+#[actix_rt::test]
+async fn no_failure_is_answered_before_the_grace_and_half_a_second_are_over() {
+    let world = World::new();
+    for (grace, at_least) in [("0", 500), ("100", 500), ("900", 900)] {
+        let server = world.server_with(&[("LOGIN_GRACE_MS", grace)]);
+        let page = server.client();
+        let openid = page.log_in(&world, "alice").await;
+        let foreign = wxauth_sandbox::encrypt("AAAAAAAAAAAAAAAAAAAAAA==", b"{}");
+
+        let failed = page.post_phone(&openid, &foreign).await;
+
+        failed.assert_error(401, 40103, "decrypt_failed", true);
+        assert!(failed.elapsed >= Duration::from_millis(at_least), "{grace}: {:?}", failed.elapsed);
+
+        world.database.age_keys(259_201);
+        let expired = page.post_phone(&openid, &foreign).await;
+        expired.assert_error(401, 40101, "session_expired", true);
+        let grace = Duration::from_millis(grace.parse().expect("a number"));
+        assert!(expired.elapsed >= grace, "{:?}", expired.elapsed);
+    }
+}
+
+#[actix_rt::test]
+async fn an_openid_that_never_logged_in_is_not_waited_for() {
+    let world = World::new();
+    let server = world.server_with(&[LONG_GRACE, ("RUST_LOG", "debug")]);
+    let foreign = wxauth_sandbox::encrypt("AAAAAAAAAAAAAAAAAAAAAA==", b"{}");
+
+    let answer = server.client().post_phone("oNobody", &foreign).await;
+
+    answer.assert_error(401, 40100, "login_required", true);
+    assert!(!server.log().contains(WAITING));
+}
+
+#[actix_rt::test]
+async fn waiting_taps_hold_neither_the_one_connection_nor_a_thread() {
+    let world = World::new();
+    let server =
+        world.server_with(&[LONG_GRACE, ("DATABASE_POOL_SIZE", "1"), ("RUST_LOG", "debug")]);
+    let page = server.client();
+    let openid = page.log_in(&world, "alice").await;
+    let code = world.wechat.login_rotating("alice");
+    let data = world.wechat.phone("alice");
+    let taps: Vec<_> = (0..600)
+        .map(|_| {
+            let (page, openid, data) = (page.clone(), openid.clone(), data.clone());
+            actix_rt::spawn(async move { page.post_phone(&openid, &data).await })
+        })
+        .collect();
+    server.line(WAITING).await;
+
+    page.log_in(&world, "bob").await;
+    page.post_code(&code).await.assert_ok();
+
+    for tap in taps {
+        tap.await.expect("no tap panics").assert_ok();
+    }
+}
+
+#[actix_rt::test]
+async fn more_waiting_taps_than_there_is_room_for_are_told_to_come_back() {
+    let world = World::new();
+    let server = world.server_with(&[LONG_GRACE]);
+    let page = server.client();
+    let openid = page.log_in(&world, "alice").await;
+    let code = world.wechat.login_rotating("alice");
+    let data = world.wechat.phone("alice");
+    let taps: Vec<_> = (0..4_200)
+        .map(|_| {
+            let (page, openid, data) = (page.clone(), openid.clone(), data.clone());
+            actix_rt::spawn(async move { page.post_phone(&openid, &data).await })
+        })
+        .collect();
+
+    server.line("error=busy").await;
+    page.post_code(&code).await.assert_ok();
+
+    let mut busy = 0;
+    for tap in taps {
+        let answer = tap.await.expect("no tap panics");
+        if answer.status != 200 {
+            answer.assert_error(503, 50301, "busy", false);
+            busy += 1;
+        }
+    }
+    assert!(busy > 0);
+}
