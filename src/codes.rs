@@ -13,7 +13,7 @@ use crate::values::CodeHash;
 use crate::wechat::Session;
 
 /// How long WeChat keeps a code (its documentation), and so how long a page may post it again.
-pub const CODE_LIFETIME: Duration = Duration::from_secs(5 * 60);
+const CODE_LIFETIME: Duration = Duration::from_secs(5 * 60);
 /// How long WeChat's refusal of a code is passed on without asking again.
 const REFUSAL_LIFETIME: Duration = Duration::from_secs(30);
 /// Logins under way at once: the exchange, the store, and the wait for another process.

@@ -11,7 +11,7 @@ use actix_rt::ArbiterHandle;
 use actix_rt::time::{Instant, sleep};
 
 use crate::arrivals::Arrivals;
-use crate::codes::{Begin, CODE_LIFETIME, Codes, Ended, Outcome, Run};
+use crate::codes::{Begin, Codes, Ended, Outcome, Run};
 use crate::error::{Error, Result};
 use crate::store::{KeyId, Login, Store, StoredLogin};
 use crate::values::{CodeHash, LoginCode};
@@ -141,7 +141,7 @@ impl Inside {
 
     /// The login that a code brought, whoever exchanged it, as long as the code may be repeated.
     async fn find(&self, code: CodeHash) -> Result<Option<StoredLogin>> {
-        Ok(self.store.login_by_code(code, CODE_LIFETIME).await?)
+        Ok(self.store.login_by_code(code).await?)
     }
 
     /// A code that brought its key before. If that is gone, an admin took it away.

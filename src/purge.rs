@@ -1,4 +1,4 @@
-//! Removes expired keys now and then, in small batches, so that no login waits.
+//! Removes expired keys and old codes now and then, in small batches, so that no login waits.
 
 use std::time::Duration;
 
@@ -23,6 +23,9 @@ pub async fn now_and_then(store: &Store, every: Duration) {
 }
 
 async fn purge(store: &Store) -> Result<usize, StoreError> {
+    while store.purge_codes().await? > 0 {
+        sleep(PAUSE).await;
+    }
     let mut removed = 0;
     loop {
         let batch = store.purge_batch().await?;

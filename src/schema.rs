@@ -1,6 +1,18 @@
 // @generated automatically by Diesel CLI.
 
 diesel::table! {
+    further_codes (code_hash) {
+        #[max_length = 32]
+        code_hash -> Binary,
+        #[max_length = 64]
+        openid -> Varchar,
+        #[max_length = 16]
+        key_fingerprint -> Char,
+        brought_at -> Datetime,
+    }
+}
+
+diesel::table! {
     key_ages (day, writer, outcome, place, age_below, issued_age_below) {
         day -> Date,
         writer -> Unsigned<Bigint>,
@@ -39,6 +51,7 @@ diesel::table! {
         session_key -> Varchar,
         #[max_length = 32]
         code_hash -> Binary,
+        code_brought_at -> Datetime,
         first_seen_at -> Datetime,
         issued_at -> Datetime,
         expires_at -> Datetime,
@@ -65,4 +78,10 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(key_ages, phone_history, sessions, users,);
+diesel::allow_tables_to_appear_in_same_query!(
+    further_codes,
+    key_ages,
+    phone_history,
+    sessions,
+    users,
+);

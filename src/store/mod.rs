@@ -4,6 +4,7 @@
 //! be run again after any error.
 
 mod classify;
+mod codes;
 mod key_ages;
 mod migrations;
 mod phones;

@@ -1,8 +1,6 @@
 //! The table `sessions`: every key that WeChat gave, until it expires.
 
-use std::time::Duration;
-
-use chrono::{NaiveDateTime, TimeDelta};
+use chrono::NaiveDateTime;
 use diesel::mysql::{Mysql, MysqlConnection};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
@@ -17,7 +15,9 @@ use crate::values::{CodeHash, Fingerprint, OpenId, SessionKey, UnionId};
 /// login waits for, as they are taken one by one on expired rows only.
 const PURGE_BATCH: i64 = 200;
 /// Values in one IN list, a few kilobytes of SQL.
-const IN_LIST: usize = 500;
+pub(super) const IN_LIST: usize = 500;
+/// How long WeChat keeps a code (its documentation), and so how long a page may post it again.
+pub(super) const CODE_LIFETIME_SECONDS: i64 = 5 * 60;
 
 /// What a login brings.
 #[derive(Debug, Clone)]
@@ -55,37 +55,9 @@ impl Store {
     /// A login that stored this key, if the key is alive.
     pub async fn login_by_key(&self, key: KeyId) -> Result<Option<StoredLogin>> {
         self.run(move |connection| {
-            let times = expiry(connection, &key).optional()?;
-            let alive = times.filter(|(expires_at, now)| expires_at > now);
-            Ok(alive.map(|(expires_at, now)| stored_login(key.clone(), expires_at, now)))
-        })
-        .await
-    }
-
-    /// The login that this code brought at most `max_age` ago, if its key is alive.
-    pub async fn login_by_code(
-        &self,
-        code: CodeHash,
-        max_age: Duration,
-    ) -> Result<Option<StoredLogin>> {
-        self.run(move |connection| login_by_code(connection, code, max_age)).await
-    }
-
-    /// Which of these codes have brought a key.
-    pub async fn stored_codes(&self, codes: Vec<CodeHash>) -> Result<Vec<CodeHash>> {
-        self.run(move |connection| {
-            let mut stored = Vec::new();
-            for codes in codes.chunks(IN_LIST) {
-                let hashes = codes.iter().map(|code| code.0.as_slice());
-                let found: Vec<Vec<u8>> = sessions::table
-                    .filter(sessions::code_hash.eq_any(hashes))
-                    .select(sessions::code_hash)
-                    .load(connection)?;
-                stored.extend(
-                    found.into_iter().filter_map(|hash| hash.try_into().ok().map(CodeHash)),
-                );
-            }
-            Ok(stored)
+            let row = stored_row(connection, &key).optional()?;
+            let alive = row.filter(|(_, expires_at, now)| expires_at > now);
+            Ok(alive.map(|(_, expires_at, now)| stored_login(key.clone(), expires_at, now)))
         })
         .await
     }
@@ -113,31 +85,6 @@ impl Store {
     }
 }
 
-fn login_by_code(
-    connection: &mut MysqlConnection,
-    code: CodeHash,
-    max_age: Duration,
-) -> QueryResult<Option<StoredLogin>> {
-    type Row = (String, String, NaiveDateTime, NaiveDateTime, NaiveDateTime);
-    let row: Option<Row> = sessions::table
-        .filter(sessions::code_hash.eq(code.0.as_slice()))
-        .select((
-            sessions::openid,
-            sessions::key_fingerprint,
-            sessions::issued_at,
-            sessions::expires_at,
-            UtcNow,
-        ))
-        .first(connection)
-        .optional()?;
-    Ok(row.and_then(|(openid, fingerprint, issued_at, expires_at, now)| {
-        let max_age = TimeDelta::from_std(max_age).unwrap_or(TimeDelta::MAX);
-        let is_valid = now - issued_at <= max_age && expires_at > now;
-        let key = read_key_id((openid, fingerprint)).filter(|_| is_valid)?;
-        Some(stored_login(key, expires_at, now))
-    }))
-}
-
 pub(super) fn stored_login(
     key: KeyId,
     expires_at: NaiveDateTime,
@@ -147,7 +94,7 @@ pub(super) fn stored_login(
     StoredLogin { key, expires_in_seconds: (left_milliseconds + 999) / 1_000 }
 }
 
-fn read_key_id((openid, fingerprint): (String, String)) -> Option<KeyId> {
+pub(super) fn read_key_id((openid, fingerprint): (String, String)) -> Option<KeyId> {
     let fingerprint = Fingerprint(fingerprint);
     OpenId::parse(&openid).map(|openid| KeyId { openid, fingerprint })
 }
@@ -176,7 +123,8 @@ fn purge_batch(connection: &mut MysqlConnection) -> QueryResult<PurgedBatch> {
     Ok(PurgedBatch { removed, may_be_more })
 }
 
-/// Stores the key of a login; a key that is known moves its times forward, never back.
+/// Stores the key of a login; a key that is known moves its times forward, never back, and keeps
+/// the code of its row as long as that may be posted again.
 pub(super) fn upsert(
     connection: &mut MysqlConnection,
     login: &Login,
@@ -192,14 +140,14 @@ pub(super) fn upsert(
     upsert.execute(connection).map(drop)
 }
 
-/// When a key expires, and now, both by the database's clock.
-pub(super) fn expiry(
+/// The code in a key's row, when the key expires, and now, by the database's clock.
+pub(super) fn stored_row(
     connection: &mut MysqlConnection,
     key: &KeyId,
-) -> QueryResult<(NaiveDateTime, NaiveDateTime)> {
+) -> QueryResult<(Vec<u8>, NaiveDateTime, NaiveDateTime)> {
     sessions::table
         .find((key.openid.as_str(), key.fingerprint.0.as_str()))
-        .select((sessions::expires_at, UtcNow))
+        .select((sessions::code_hash, sessions::expires_at, UtcNow))
         .first(connection)
 }
 
@@ -216,7 +164,7 @@ impl QueryFragment<Mysql> for Upsert<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         out.push_sql(
             "INSERT INTO sessions (openid, key_fingerprint, session_key, code_hash, \
-             first_seen_at, issued_at, expires_at) VALUES (",
+             code_brought_at, first_seen_at, issued_at, expires_at) VALUES (",
         );
         out.push_bind_param::<Text, _>(self.openid)?;
         out.push_sql(", ");
@@ -225,10 +173,24 @@ impl QueryFragment<Mysql> for Upsert<'_> {
         out.push_bind_param::<Text, _>(self.session_key)?;
         out.push_sql(", ");
         out.push_bind_param::<Binary, _>(self.code_hash)?;
-        out.push_sql(", UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) + INTERVAL ");
-        out.push_bind_param::<BigInt, _>(&self.ttl_seconds)?;
         out.push_sql(
-            " SECOND) ON DUPLICATE KEY UPDATE code_hash = VALUES(code_hash), \
+            ", UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), \
+             UTC_TIMESTAMP(3) + INTERVAL ",
+        );
+        out.push_bind_param::<BigInt, _>(&self.ttl_seconds)?;
+        // The condition holds its meaning whether or not the first assignment is done by then.
+        let keeps_code = "code_brought_at > VALUES(code_brought_at) - INTERVAL ";
+        let of_another = " SECOND AND code_hash <> VALUES(code_hash)";
+        out.push_sql(" SECOND) ON DUPLICATE KEY UPDATE code_hash = IF(");
+        out.push_sql(keeps_code);
+        out.push_bind_param::<BigInt, _>(&CODE_LIFETIME_SECONDS)?;
+        out.push_sql(of_another);
+        out.push_sql(", code_hash, VALUES(code_hash)), code_brought_at = IF(");
+        out.push_sql(keeps_code);
+        out.push_bind_param::<BigInt, _>(&CODE_LIFETIME_SECONDS)?;
+        out.push_sql(of_another);
+        out.push_sql(
+            ", code_brought_at, VALUES(code_brought_at)), \
              issued_at = GREATEST(issued_at, VALUES(issued_at)), \
              expires_at = GREATEST(expires_at, VALUES(expires_at))",
         );

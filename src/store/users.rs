@@ -6,6 +6,7 @@ use chrono::{DateTime, NaiveDateTime};
 use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
 
+use super::codes;
 use super::sessions::{self as keys, KeyId, Login, StoredLogin};
 use super::sql::UtcNow;
 use super::{Result, Store};
@@ -75,7 +76,10 @@ fn save_login(connection: &mut MysqlConnection, login: &Login) -> QueryResult<St
     }
     let key = KeyId { openid: login.openid.clone(), fingerprint: login.session_key.fingerprint() };
     keys::upsert(connection, login, &key)?;
-    let (expires_at, now) = keys::expiry(connection, &key)?;
+    let (code_hash, expires_at, now) = keys::stored_row(connection, &key)?;
+    if code_hash != login.code_hash.0 {
+        codes::remember(connection, &login.code_hash, &key)?;
+    }
     Ok(keys::stored_login(key, expires_at, now))
 }
 

@@ -137,14 +137,19 @@ async fn purging_removes_expired_keys_only_and_changes_no_answer() {
     // More than two batches.
     world.database.execute(
         "INSERT INTO sessions SELECT openid, LPAD(seq, 16, '0'), session_key, code_hash,
-         first_seen_at, issued_at, expires_at FROM sessions, seq_1_to_500",
+         code_brought_at, first_seen_at, issued_at, expires_at FROM sessions, seq_1_to_500",
     );
     let bob = page.log_in(&world, "bob").await;
+    world.database.execute(
+        "INSERT INTO further_codes SELECT UNHEX(SHA2(seq, 256)), 'oX', '0', '2020-01-01'
+         FROM seq_1_to_600",
+    );
 
     let purging = world.server_with(&[("PURGE_INTERVAL_SECONDS", "3600")]);
     purging.wait_for_line("removed 501 expired keys");
 
     assert_eq!(world.database.column("openid", "FROM sessions"), [Some(bob)]);
+    assert_eq!(world.database.count("FROM further_codes"), 0);
     page.post_phone(&openid, &data).await.assert_error(401, 40101, "session_expired", true);
 }
 

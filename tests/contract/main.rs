@@ -17,6 +17,7 @@ mod properties;
 mod repair;
 mod retry_safe_codes;
 mod serving;
+mod simulation;
 mod upstream_tls;
 mod user;
 mod vectors;

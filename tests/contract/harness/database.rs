@@ -83,19 +83,21 @@ impl Database {
             "INSERT INTO users (openid, created_at, updated_at)
              VALUES ('{openid}', UTC_TIMESTAMP(3), UTC_TIMESTAMP(3));
              INSERT INTO sessions (openid, key_fingerprint, session_key, code_hash,
-                                   first_seen_at, issued_at, expires_at)
+                                   code_brought_at, first_seen_at, issued_at, expires_at)
              VALUES ('{openid}', LEFT(SHA2(FROM_BASE64('{session_key}'), 256), 16),
-                     '{session_key}', UNHEX(SHA2('', 256)), UTC_TIMESTAMP(3), UTC_TIMESTAMP(3),
+                     '{session_key}', UNHEX(SHA2('', 256)), UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), UTC_TIMESTAMP(3),
                      UTC_TIMESTAMP(3) + INTERVAL 1 DAY)"
         ));
     }
 
-    /// Makes every stored key older by this many seconds.
+    /// Makes every stored key and code older by this many seconds.
     pub fn age_keys(&self, seconds: u32) {
         self.execute(&format!(
-            "UPDATE sessions SET first_seen_at = first_seen_at - INTERVAL {seconds} SECOND,
+            "UPDATE sessions SET code_brought_at = code_brought_at - INTERVAL {seconds} SECOND,
+                                 first_seen_at = first_seen_at - INTERVAL {seconds} SECOND,
                                  issued_at = issued_at - INTERVAL {seconds} SECOND,
-                                 expires_at = expires_at - INTERVAL {seconds} SECOND"
+                                 expires_at = expires_at - INTERVAL {seconds} SECOND;
+             UPDATE further_codes SET brought_at = brought_at - INTERVAL {seconds} SECOND"
         ));
     }
 
