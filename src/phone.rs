@@ -18,12 +18,14 @@ const MIN_FAILURE_TIME: Duration = Duration::from_millis(500);
 
 /// Opens encrypted phone numbers and stores them.
 pub struct Phones {
-    store: Store,
-    arrivals: Arc<Arrivals>,
-    tally: Arc<Tally>,
-    appid: String,
-    max_age: Duration,
-    grace: Duration,
+    pub store: Store,
+    pub arrivals: Arc<Arrivals>,
+    pub tally: Arc<Tally>,
+    pub appid: String,
+    /// How old the data's watermark may be.
+    pub max_age: Duration,
+    /// How long data that no key opens waits for a late login.
+    pub grace: Duration,
 }
 
 /// A phone that a user authorised.
@@ -57,17 +59,6 @@ struct Tried {
 }
 
 impl Phones {
-    pub fn new(
-        store: Store,
-        arrivals: Arc<Arrivals>,
-        tally: Arc<Tally>,
-        appid: String,
-        max_age: Duration,
-        grace: Duration,
-    ) -> Self {
-        Self { store, arrivals, tally, appid, max_age, grace }
-    }
-
     /// Opens the data with any living key of the user, and stores the phone. If no key fits, the
     /// right one may still be on its way: it is waited for until the grace is over.
     pub async fn authorise(&self, openid: OpenId, data: EncryptedData) -> Result<Authorised> {

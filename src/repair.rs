@@ -172,8 +172,6 @@ fn decoded_length(text: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use proptest::prelude::*;
 
     use super::*;
@@ -199,7 +197,7 @@ mod tests {
 
     fn indented(text: &str) -> String {
         let lines: Vec<_> =
-            text.as_bytes().chunks(20).map(|line| str::from_utf8(line).unwrap()).collect();
+            text.as_bytes().chunks(20).map(|line| String::from_utf8_lossy(line)).collect();
         format!("\r\n    {}\n", lines.join(" \r\n\t   "))
     }
 

@@ -44,14 +44,14 @@ pub async fn serve(config: Config, store: Store, listener: TcpListener) -> io::R
         config.session_ttl,
         config.login_grace,
     );
-    let phones = Phones::new(
-        store.clone(),
-        Arc::clone(&arrivals),
-        Arc::clone(&tally),
-        config.wechat.appid.clone(),
-        config.phone_data_max_age,
-        config.login_grace,
-    );
+    let phones = Phones {
+        store: store.clone(),
+        arrivals: Arc::clone(&arrivals),
+        tally: Arc::clone(&tally),
+        appid: config.wechat.appid.clone(),
+        max_age: config.phone_data_max_age,
+        grace: config.login_grace,
+    };
     background.spawn(async move { arrivals.poll().await });
     let (flushing, flushed_store) = (Arc::clone(&tally), store.clone());
     background.spawn(async move { flushing.flush_now_and_then(&flushed_store).await });

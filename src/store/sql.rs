@@ -8,46 +8,42 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 use diesel::sql_types::{Date, Datetime};
 
-/// `UTC_TIMESTAMP(3)`: the database's clock, in milliseconds.
-#[derive(Debug, Clone, Copy, QueryId)]
-pub(super) struct UtcNow;
+/// An expression without arguments, allowed wherever a column is.
+macro_rules! expression {
+    ($(#[$doc:meta])* $name:ident, $sql_type:ty, $sql:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, QueryId)]
+        pub(super) struct $name;
 
-impl Expression for UtcNow {
-    type SqlType = Datetime;
+        impl Expression for $name {
+            type SqlType = $sql_type;
+        }
+
+        impl<Table> AppearsOnTable<Table> for $name {}
+        impl<Table> SelectableExpression<Table> for $name {}
+
+        impl<GroupBy> ValidGrouping<GroupBy> for $name {
+            type IsAggregate = is_aggregate::Never;
+        }
+
+        impl QueryFragment<Mysql> for $name {
+            fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+                out.push_sql($sql);
+                Ok(())
+            }
+        }
+    };
 }
 
-impl<Table> AppearsOnTable<Table> for UtcNow {}
-impl<Table> SelectableExpression<Table> for UtcNow {}
-
-impl<GroupBy> ValidGrouping<GroupBy> for UtcNow {
-    type IsAggregate = is_aggregate::Never;
-}
-
-impl QueryFragment<Mysql> for UtcNow {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
-        out.push_sql("UTC_TIMESTAMP(3)");
-        Ok(())
-    }
-}
-
-/// `UTC_DATE()`: the day of the same clock.
-#[derive(Debug, Clone, Copy, QueryId)]
-pub(super) struct UtcToday;
-
-impl Expression for UtcToday {
-    type SqlType = Date;
-}
-
-impl<Table> AppearsOnTable<Table> for UtcToday {}
-impl<Table> SelectableExpression<Table> for UtcToday {}
-
-impl<GroupBy> ValidGrouping<GroupBy> for UtcToday {
-    type IsAggregate = is_aggregate::Never;
-}
-
-impl QueryFragment<Mysql> for UtcToday {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
-        out.push_sql("UTC_DATE()");
-        Ok(())
-    }
-}
+expression!(
+    /// The database's clock, in milliseconds.
+    UtcNow,
+    Datetime,
+    "UTC_TIMESTAMP(3)"
+);
+expression!(
+    /// The day of the same clock.
+    UtcToday,
+    Date,
+    "UTC_DATE()"
+);

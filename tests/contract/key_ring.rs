@@ -1,0 +1,87 @@
+//! Which keys open data: every living one, the newest first.
+
+use crate::harness::World;
+
+#[actix_rt::test]
+async fn a_key_replaced_before_the_tap_still_opens_the_phone() {
+    let world = World::new();
+    let server = world.server();
+    let page = server.client();
+    let openid = page.log_in(&world, "alice").await;
+    let data = world.wechat.phone("alice");
+    for _ in 0..5 {
+        page.log_in_rotating(&world, "alice").await;
+    }
+
+    let answer = page.post_phone(&openid, &data).await;
+
+    answer.assert_ok();
+    assert_eq!(answer.text("phoneNumber"), "13580006666");
+    assert!(server.log().contains("key=6/6"), "the log tells the place in the ring");
+}
+
+#[actix_rt::test]
+async fn of_more_than_sixteen_living_keys_the_newest_are_tried() {
+    let world = World::new();
+    let server = world.server();
+    let page = server.client();
+    let openid = page.log_in(&world, "alice").await;
+    let oldest = world.wechat.phone("alice");
+    world.database.age_keys(100);
+    let mut second_oldest = None;
+    for _ in 0..16 {
+        page.log_in_rotating(&world, "alice").await;
+        second_oldest.get_or_insert_with(|| world.wechat.phone("alice"));
+        world.database.age_keys(1);
+    }
+
+    let too_old = page.post_phone(&openid, &oldest).await;
+    let within = page.post_phone(&openid, &second_oldest.expect("keys were made")).await;
+
+    too_old.assert_error(401, 40103, "decrypt_failed", true);
+    within.assert_ok();
+}
+
+#[actix_rt::test]
+async fn an_expired_key_is_never_used() {
+    let world = World::new();
+    let server = world.server();
+    let page = server.client();
+    let openid = page.log_in(&world, "alice").await;
+    let data = world.wechat.phone("alice");
+    world.database.age_keys(259_201);
+
+    let expired = page.post_phone(&openid, &data).await;
+    expired.assert_error(401, 40101, "session_expired", true);
+
+    page.log_in_rotating(&world, "alice").await;
+    let other_key_alive = page.post_phone(&openid, &data).await;
+    other_key_alive.assert_error(401, 40103, "decrypt_failed", true);
+}
+
+#[actix_rt::test]
+async fn purging_removes_expired_keys_only_and_changes_no_answer() {
+    let world = World::new();
+    let page_server = world.server_with(&[("PURGE_INTERVAL_SECONDS", "0")]);
+    let page = page_server.client();
+    let openid = page.log_in(&world, "alice").await;
+    let data = world.wechat.phone("alice");
+    world.database.age_keys(259_201);
+    // More than two batches.
+    world.database.execute(
+        "INSERT INTO sessions SELECT openid, LPAD(seq, 16, '0'), session_key, code_hash,
+         code_brought_at, first_seen_at, issued_at, expires_at FROM sessions, seq_1_to_500",
+    );
+    let bob = page.log_in(&world, "bob").await;
+    world.database.execute(
+        "INSERT INTO further_codes SELECT UNHEX(SHA2(seq, 256)), 'oX', '0', '2020-01-01'
+         FROM seq_1_to_600",
+    );
+
+    let purging = world.server_with(&[("PURGE_INTERVAL_SECONDS", "3600")]);
+    purging.wait_for_line("removed 501 expired keys");
+
+    assert_eq!(world.database.column("openid", "FROM sessions"), [Some(bob)]);
+    assert_eq!(world.database.count("FROM further_codes"), 0);
+    page.post_phone(&openid, &data).await.assert_error(401, 40101, "session_expired", true);
+}

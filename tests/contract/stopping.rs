@@ -1,0 +1,166 @@
+//! SIGTERM and kill -9.
+
+use std::collections::HashSet;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde_json::json;
+
+use crate::harness::World;
+
+#[actix_rt::test]
+async fn sigterm_under_load_fails_no_accepted_request_and_exits_0() {
+    let world = World::with_rate_limit(None);
+    let server = world.server();
+    let answered = Arc::new(AtomicU64::new(0));
+    let clients: Vec<_> = (0..16)
+        .map(|number| {
+            let (address, wechat) = (server.address().to_owned(), world.wechat.clone());
+            let answered = Arc::clone(&answered);
+            std::thread::spawn(move || {
+                let user = format!("user{number}");
+                while log_in_on_a_new_connection(&address, &wechat.login(&user)) {
+                    answered.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    while answered.load(Ordering::Relaxed) < 100 {
+        std::thread::yield_now();
+    }
+
+    server.signal("TERM");
+
+    let (status, log) = server.wait();
+    assert_eq!(status.code(), Some(0), "{log}");
+    for client in clients {
+        client.join().expect("an accepted request was answered with 200");
+    }
+    assert_eq!(
+        log.matches("POST /code2Session status=200").count() as u64,
+        answered.load(Ordering::Relaxed)
+    );
+}
+
+#[actix_rt::test]
+async fn sigterm_fails_no_request_of_clients_that_keep_their_connections() {
+    let world = World::with_rate_limit(None);
+    let server = world.server();
+    let answered = Arc::new(AtomicU64::new(0));
+    let clients: Vec<_> = (0..8)
+        .map(|_| {
+            let (address, answered) = (server.address().to_owned(), Arc::clone(&answered));
+            std::thread::spawn(move || {
+                let mut connection = TcpStream::connect(address).expect("the server listens");
+                let mut answer = [0; 2048];
+                loop {
+                    let request = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+                    connection.write_all(request).expect("the connection is kept");
+                    let length = connection.read(&mut answer).expect("the connection is kept");
+                    let answer = String::from_utf8_lossy(&answer[..length]).to_lowercase();
+                    assert!(answer.starts_with("http/1.1 200"), "{answer:?}");
+                    answered.fetch_add(1, Ordering::Relaxed);
+                    if answer.contains("connection: close") {
+                        return;
+                    }
+                }
+            })
+        })
+        .collect();
+    while answered.load(Ordering::Relaxed) < 100 {
+        std::thread::yield_now();
+    }
+
+    server.signal("TERM");
+
+    for client in clients {
+        client.join().expect("every request was answered");
+    }
+    let (status, log) = server.wait();
+    assert_eq!(status.code(), Some(0), "{log}");
+}
+
+/// One whole request on a connection of its own. False once the server accepts no more; a
+/// connection that was accepted must be answered with 200, or this panics.
+fn log_in_on_a_new_connection(address: &str, code: &str) -> bool {
+    let Ok(mut connection) = TcpStream::connect(address) else {
+        return false;
+    };
+    let body = json!({"jsCode": code}).to_string();
+    let request = format!(
+        "POST /code2Session HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut answer = Vec::new();
+    let exchanged =
+        connection.write_all(request.as_bytes()).and_then(|()| connection.read_to_end(&mut answer));
+    match exchanged {
+        // The kernel completed the handshake, but nobody accepted the connection.
+        Err(_) if answer.is_empty() => false,
+        _ => {
+            assert!(
+                answer.starts_with(b"HTTP/1.1 200"),
+                "an accepted request failed: {:?} {exchanged:?}",
+                String::from_utf8_lossy(&answer)
+            );
+            true
+        }
+    }
+}
+
+#[actix_rt::test]
+async fn a_request_under_way_at_sigterm_is_finished() {
+    let world = World::new();
+    let server = world.server();
+    let page = server.client();
+    world.wechat.hold();
+    let code = world.wechat.login("alice");
+    let posting =
+        actix_rt::spawn(async move { page.json("/code2Session", json!({"jsCode": code})).await });
+    world.wechat.wait_for_waiting(1).await;
+
+    server.signal("TERM");
+    server.line("graceful worker shutdown").await;
+    world.wechat.release();
+
+    posting.await.expect("the post does not panic").assert_ok();
+    let (status, log) = server.wait();
+    assert_eq!(status.code(), Some(0), "{log}");
+}
+
+#[actix_rt::test]
+async fn what_was_answered_before_a_kill_9_is_in_the_database_and_rows_are_whole() {
+    let world = World::with_rate_limit(None);
+    let mut answered = HashSet::new();
+    for round in 0..4 {
+        let server = world.server();
+        let page = server.client();
+        let posts: Vec<_> = (0..300)
+            .map(|number| {
+                let user = format!("user{}", number % 40);
+                let (page, code) = (page.clone(), world.wechat.login_rotating(&user));
+                let key = world.wechat.session_key(&user).expect("just logged in");
+                actix_rt::spawn(async move {
+                    let body = json!({"jsCode": code}).to_string().into_bytes();
+                    let headers = [("content-type", "application/json")];
+                    let answer = page.try_send("POST", "/code2Session", &headers, body).await;
+                    answer.is_ok_and(|answer| answer.status == 200).then_some(key)
+                })
+            })
+            .collect();
+        world.wechat.wait_for_calls((round + 1) * 60).await;
+        server.signal("KILL");
+        for post in posts {
+            answered.extend(post.await.expect("no post panics"));
+        }
+    }
+
+    let stored: HashSet<String> =
+        world.database.column("session_key", "FROM sessions").into_iter().flatten().collect();
+    assert!(answered.is_subset(&stored), "every answered key is stored");
+    let orphans = "FROM sessions LEFT JOIN users USING (openid) WHERE users.id IS NULL";
+    assert_eq!(world.database.count(orphans), 0, "no key without its user");
+}
