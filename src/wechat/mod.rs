@@ -28,6 +28,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// The first pause before WeChat is asked again; it doubles up to [`LAST_PAUSE`], with jitter.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LAST_PAUSE: Duration = Duration::from_millis(800);
+/// An attempt that is cut off may have consumed the code, so none begins with less time left.
+const MIN_ATTEMPT: Duration = Duration::from_millis(200);
 
 /// What WeChat gives for a good code.
 #[derive(Debug, Clone)]
@@ -170,7 +172,7 @@ impl Exchanger {
                 done => return done,
             };
             let pause = pauses.next().unwrap_or(LAST_PAUSE);
-            if Instant::now() + pause >= deadline {
+            if Instant::now() + pause + MIN_ATTEMPT >= deadline {
                 return Err(error);
             }
             log::debug!("asking WeChat again in {} ms: {error}", pause.as_millis());

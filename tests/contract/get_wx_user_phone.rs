@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 use wxauth_sandbox::{EncryptedData, PhoneOptions, encrypt};
 
@@ -79,6 +81,19 @@ async fn an_openid_that_never_logged_in_is_told_to_log_in() {
     let answer = server.client().post_phone("oNobody", &data).await;
 
     answer.assert_error(401, 40100, "login_required", true);
+}
+
+/// A whole phone number, but its padding is 17 to 32 bytes of their own count: PKCS#7 ends at 16.
+fn padded_over_a_block(key: &str, watermark: &str) -> EncryptedData {
+    let phone = r#""phoneNumber":"13580006666","purePhoneNumber":"13580006666","countryCode":"86""#;
+    let mut plaintext = format!("{{{phone},{watermark}}}").into_bytes();
+    let padding = 32 - plaintext.len() % 16;
+    plaintext.extend(std::iter::repeat_n(padding as u8, padding));
+    // The sandbox adds a block of padding of its own, which is cut off again.
+    let data = encrypt(key, &plaintext);
+    let mut ciphertext = BASE64.decode(&data.encrypted_data).expect("the sandbox encodes base64");
+    ciphertext.truncate(plaintext.len());
+    EncryptedData { encrypted_data: BASE64.encode(ciphertext), ..data }
 }
 
 #[actix_rt::test]
@@ -159,6 +174,7 @@ async fn every_failed_decryption_is_the_same_answer_after_the_same_wait() {
             }),
             "another app",
         ),
+        (padded_over_a_block(&key, &watermark), "padding of more than a block"),
         (with(phone("13580006666", now() - 86_500)), "too old"),
         (with(phone("13580006666", now() + 400)), "from the future"),
         (with(phone("13580006666", -1)), "before 1970"),

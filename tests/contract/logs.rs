@@ -35,7 +35,7 @@ async fn one_line_a_request_tells_what_an_operator_asks_for() {
 #[actix_rt::test]
 async fn no_secret_reaches_the_log_even_at_trace_level() {
     let world = World::new();
-    let server = world.server_with(&[("RUST_LOG", "trace"), ("WX_TIMEOUT_MS", "300")]);
+    let server = world.server_with(&[("RUST_LOG", "trace"), ("WX_TIMEOUT_MS", "2000")]);
     let page = server.client();
     let mut secrets = vec![world.wechat.secret().to_owned(), "wxauth:".to_owned()];
     let mut log_in = async |fault: Option<Fault>| {

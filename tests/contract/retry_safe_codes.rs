@@ -183,7 +183,7 @@ async fn what_wechat_refused_is_not_asked_again() {
 #[actix_rt::test]
 async fn a_failure_that_says_nothing_of_the_code_is_forgotten() {
     let world = World::new();
-    let server = world.server_with(&[("WX_TIMEOUT_MS", "300")]);
+    let server = world.server_with(&[("WX_TIMEOUT_MS", "2000")]);
     let page = server.client();
     let code = world.wechat.login("alice");
     for fault in [Fault::ServerError, Fault::Garbage, Fault::Errcode(45011), Fault::Hang] {

@@ -12,7 +12,7 @@ const PATH: &str = "/code2Session";
 #[actix_rt::test]
 async fn every_errcode_has_its_row_in_the_error_table() {
     let world = World::new();
-    let server = world.server_with(&[("WX_TIMEOUT_MS", "300")]);
+    let server = world.server_with(&[("WX_TIMEOUT_MS", "2000")]);
     let page = server.client();
 
     for (errcode, status, number, error, relogin, retry_after) in [
@@ -102,7 +102,7 @@ async fn a_wechat_that_hangs_is_asked_once_and_given_the_whole_budget() {
 #[actix_rt::test]
 async fn a_wechat_that_refuses_connections_is_tried_until_it_listens_again() {
     let world = World::new();
-    let server = world.server_with(&[("WX_TIMEOUT_MS", "500")]);
+    let server = world.server_with(&[("WX_TIMEOUT_MS", "2000")]);
     let page = server.client();
     world.wechat.stop();
 
