@@ -5,6 +5,8 @@ use std::time::Duration;
 use crate::harness::World;
 
 const LONG_GRACE: (&str, &str) = ("LOGIN_GRACE_MS", "20000");
+/// An answer that takes this long was not ended by the login, but by the end of the grace.
+const GRACE: Duration = Duration::from_secs(20);
 const WAITING: &str = "waiting for a late login";
 
 #[actix_rt::test]
@@ -28,6 +30,7 @@ async fn a_tap_that_overtakes_its_login_succeeds_when_the_login_arrives() {
     let answer = tap.await.expect("the tap does not panic");
     answer.assert_ok();
     assert_eq!(answer.text("phoneNumber"), "13580006666");
+    assert!(answer.elapsed < GRACE, "the login ends the wait");
     server.wait_for_line("late_login=rescued");
 }
 
@@ -45,7 +48,9 @@ async fn a_tap_is_rescued_by_a_login_that_reaches_another_process() {
     here.line(WAITING).await;
     elsewhere.client().post_code(&code).await.assert_ok();
 
-    tap.await.expect("the tap does not panic").assert_ok();
+    let answer = tap.await.expect("the tap does not panic");
+    answer.assert_ok();
+    assert!(answer.elapsed < GRACE, "the login ends the wait");
 }
 
 #[actix_rt::test]
@@ -83,6 +88,8 @@ async fn a_key_that_was_tried_already_ends_no_wait() {
     let answer = tap.await.expect("the tap does not panic");
     answer.assert_error(401, 40103, "decrypt_failed", true);
     assert!(answer.elapsed >= Duration::from_millis(1_500), "{:?}", answer.elapsed);
+    let waits = server.log().matches(WAITING).count();
+    assert_eq!(waits, 1, "nothing woke it, so that it did not look again and again");
 }
 
 #[actix_rt::test]

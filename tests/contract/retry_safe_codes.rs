@@ -64,7 +64,8 @@ async fn a_hundred_identical_posts_at_once_share_one_exchange() {
 #[actix_rt::test]
 async fn a_hundred_identical_posts_to_two_processes_all_get_the_openid() {
     let world = World::new();
-    let servers = [world.server(), world.server()];
+    let grace = ("LOGIN_GRACE_MS", "20000");
+    let servers = [world.server_with(&[grace]), world.server_with(&[grace])];
     let code = world.wechat.login("alice");
     world.wechat.hold();
 
@@ -81,6 +82,7 @@ async fn a_hundred_identical_posts_to_two_processes_all_get_the_openid() {
         let answer = post.await.expect("no post panics");
         answer.assert_ok();
         assert_eq!(answer.text("openid"), world.wechat.openid("alice"));
+        assert!(answer.elapsed < Duration::from_secs(20), "the row ends the wait");
     }
     assert_eq!(world.wechat.exchanges_of(&code), 2, "one a process");
     assert_eq!(world.wechat.calls().succeeded, 1);
