@@ -26,6 +26,7 @@ async fn every_decryption_is_counted_by_place_and_age_over_all_processes() {
         page.post_phone(&openid, &old).await.assert_ok();
         page.post_phone(&openid, &world.wechat.phone("alice")).await.assert_ok();
     }
+    servers[0].client().post_phone(&openid, &old).await.assert_ok();
     servers[1].client().post_phone(&openid, &foreign).await;
     for server in servers {
         server.signal("TERM");
@@ -34,5 +35,5 @@ async fn every_decryption_is_counted_by_place_and_age_over_all_processes() {
     }
 
     let counted: Vec<_> = world.database.column(AGES, BY_AGE).into_iter().flatten().collect();
-    assert_eq!(counted, ["failed 2 60 60 1", "opened 1 60 60 2", "opened 2 10800 10800 2"]);
+    assert_eq!(counted, ["failed 2 60 60 1", "opened 1 60 60 2", "opened 2 10800 10800 3"]);
 }
