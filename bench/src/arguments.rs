@@ -1,0 +1,131 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Measures wxauth: the real server and database, a sandbox WeChat, and a closed loop of requests,
+/// all on this machine. scripts/bench builds and starts what it needs.
+#[derive(Parser)]
+#[command(name = "bench", version, args_conflicts_with_subcommands = true)]
+pub struct Arguments {
+    /// What to measure; `endpoints` if nothing is said
+    #[command(subcommand)]
+    pub mode: Option<Mode>,
+
+    #[command(flatten)]
+    pub endpoints: EndpointsArguments,
+}
+
+#[derive(Subcommand)]
+pub enum Mode {
+    /// Throughput, latency, CPU and memory of each endpoint, beside what the database and a bare
+    /// handler do by themselves (the default)
+    Endpoints(EndpointsArguments),
+    /// What requests that wait in grace for a late login cost the others
+    Grace(GraceArguments),
+    /// Whether one kind of failed decryption can be told from another
+    Failures(FailuresArguments),
+    /// The bare handler of `endpoints`
+    #[command(hide = true)]
+    Bare,
+}
+
+#[derive(Args)]
+pub struct CommonArguments {
+    /// Print one JSON object instead of tables
+    #[arg(long)]
+    pub json: bool,
+
+    /// The server's RUST_LOG beyond the line that names its address; `info` is what production has
+    #[arg(long, value_name = "FILTER", default_value = "warn")]
+    pub log: String,
+
+    /// The server to measure; by default the one that was built beside this program
+    #[arg(long, value_name = "FILE")]
+    pub server: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct EndpointsArguments {
+    #[command(flatten)]
+    pub common: CommonArguments,
+
+    /// Connections, each with one request at a time
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1,16,64,256")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=1_024))]
+    pub connections: Vec<u16>,
+
+    /// How long each measurement takes
+    #[arg(long, value_name = "SECONDS", default_value_t = 4)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub seconds: u64,
+
+    /// How often everything is measured, in turns; the medians are shown
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub rounds: u16,
+
+    /// Users in the database. Where a measurement makes more logins than there are users, some
+    /// log in twice within minutes, which costs one more write
+    #[arg(long, value_name = "N", default_value_t = 20_000)]
+    #[arg(value_parser = clap::value_parser!(u32).range(100..=200_000))]
+    pub users: u32,
+
+    /// Draw throughput over connections, as SVG
+    #[arg(long, value_name = "FILE")]
+    pub plot: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct GraceArguments {
+    #[command(flatten)]
+    pub common: CommonArguments,
+
+    /// Requests that wait
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=4_000))]
+    pub waiters: u16,
+
+    /// Connections of the others, each with one request at a time
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=1_024))]
+    pub connections: u16,
+
+    /// How long each measurement takes; two of them must fit into the grace of 30 s
+    #[arg(long, value_name = "SECONDS", default_value_t = 4)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=9))]
+    pub seconds: u64,
+
+    /// How often it is measured without waiters and then with them; the medians are shown
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub rounds: u16,
+}
+
+#[derive(Args)]
+pub struct FailuresArguments {
+    #[command(flatten)]
+    pub common: CommonArguments,
+
+    /// Requests of each kind, each with a user of its own
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    #[arg(value_parser = clap::value_parser!(u32).range(10..=100_000))]
+    pub samples: u32,
+
+    /// Requests under way at once
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=500))]
+    pub in_flight: u16,
+
+    /// The server's LOGIN_GRACE_MS
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 1_000)]
+    #[arg(value_parser = clap::value_parser!(u64).range(0..=10_000))]
+    pub grace_ms: u64,
+}
+
+/// Of the argument, which is in whole seconds.
+pub fn duration(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}

@@ -1,0 +1,108 @@
+//! One measurement: some traffic over some connections for some seconds, and what it cost.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::child::ChildServer;
+use crate::load::{self, Measured, WriteRequest};
+use crate::process::Process;
+use crate::rig::Rig;
+use crate::statistics::median;
+use crate::traffic::Traffic;
+
+const MIB: f64 = 1_048_576.0;
+
+/// CPU times are of one request. The bench's own includes the sandbox's.
+#[derive(Debug, Clone, Serialize)]
+pub struct Cell {
+    pub requests_per_second: f64,
+    pub p50_ms: f64,
+    pub p99_ms: f64,
+    pub p999_ms: f64,
+    pub server_cpu_us: f64,
+    pub database_cpu_us: f64,
+    pub bench_cpu_us: f64,
+    pub peak_memory_mib: f64,
+    /// Requests that were not answered with 200, by how they ended.
+    pub not_ok: BTreeMap<String, u64>,
+}
+
+impl Cell {
+    pub fn measure(
+        rig: &Rig,
+        traffic: Traffic,
+        connections: usize,
+        duration: Duration,
+    ) -> Result<Self> {
+        if traffic.logs_in() {
+            rig.age_logins()?;
+        }
+        let requests = traffic.requests(rig);
+        Self::of(&rig.server, rig.database.process(), requests, connections, duration)
+    }
+
+    /// Of any server.
+    pub fn of(
+        server: &ChildServer,
+        database: Process,
+        requests: WriteRequest,
+        connections: usize,
+        duration: Duration,
+    ) -> Result<Self> {
+        let watched = [server.process(), database, Process::this()];
+        server.process().forget_peak();
+        let measured = load::run(server.address(), connections, duration, requests, &watched)?;
+        let peak_memory_bytes = server.process().peak_memory_bytes()?;
+        Ok(Self::from_measured(measured, peak_memory_bytes))
+    }
+
+    fn from_measured(measured: Measured, peak_memory_bytes: u64) -> Self {
+        let Measured { latencies, elapsed, cpu, not_ok } = measured;
+        let answers = latencies.len() as f64;
+        let quantile_ms = |quantile| latencies.value_at_quantile(quantile) as f64 / 1_000.0;
+        let mut cpu = cpu.iter().map(|cpu| cpu.as_secs_f64() * 1e6 / answers.max(1.0));
+        let mut next_cpu_us = || cpu.next().unwrap_or_default();
+        Self {
+            requests_per_second: answers / elapsed.as_secs_f64(),
+            p50_ms: quantile_ms(0.5),
+            p99_ms: quantile_ms(0.99),
+            p999_ms: quantile_ms(0.999),
+            server_cpu_us: next_cpu_us(),
+            database_cpu_us: next_cpu_us(),
+            bench_cpu_us: next_cpu_us(),
+            peak_memory_mib: peak_memory_bytes as f64 / MIB,
+            not_ok,
+        }
+    }
+
+    /// A sentence for each way in which requests failed.
+    pub fn complaints(&self, place: &str) -> Vec<String> {
+        let complaint = |(how, count)| format!("{place}: {count} requests failed: {how}");
+        self.not_ok.iter().map(complaint).collect()
+    }
+
+    /// The median of each value; what was not answered with 200 is added up.
+    pub fn median<'a>(cells: impl IntoIterator<Item = &'a Self> + Clone) -> Self {
+        let of = |value: fn(&Self) -> f64| median(cells.clone().into_iter().map(value));
+        let mut not_ok = BTreeMap::new();
+        for cell in cells.clone() {
+            for (how, count) in &cell.not_ok {
+                *not_ok.entry(how.clone()).or_default() += count;
+            }
+        }
+        Self {
+            requests_per_second: of(|cell| cell.requests_per_second),
+            p50_ms: of(|cell| cell.p50_ms),
+            p99_ms: of(|cell| cell.p99_ms),
+            p999_ms: of(|cell| cell.p999_ms),
+            server_cpu_us: of(|cell| cell.server_cpu_us),
+            database_cpu_us: of(|cell| cell.database_cpu_us),
+            bench_cpu_us: of(|cell| cell.bench_cpu_us),
+            peak_memory_mib: of(|cell| cell.peak_memory_mib),
+            not_ok,
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! The mode `endpoints`: each endpoint over several numbers of connections, beside what the
+//! database and a bare handler do by themselves.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+
+use crate::arguments::{EndpointsArguments, duration};
+use crate::cell::Cell;
+use crate::child::ChildServer;
+use crate::load::WriteRequest;
+use crate::plot;
+use crate::progress::Progress;
+use crate::report::Report;
+use crate::rig::{Rig, directory};
+use crate::slap::{self, Slap, Statement};
+use crate::statistics::median;
+use crate::table::{number, table};
+use crate::traffic::{Traffic, phone_body, write_post};
+
+/// What the ratios compare; the database's own rate is measured with as many clients.
+const COMPARED_CONNECTIONS: u16 = slap::CLIENTS as u16;
+
+#[derive(Serialize)]
+pub struct EndpointsReport {
+    seconds: u64,
+    rounds: u16,
+    rows: Vec<Row>,
+    bare: Cell,
+    select_per_second: f64,
+    upsert_per_second: f64,
+    ratios: Vec<Ratio>,
+}
+
+/// One endpoint over one number of connections.
+#[derive(Serialize)]
+pub struct Row {
+    pub endpoint: Traffic,
+    pub connections: u16,
+    #[serde(flatten)]
+    pub cell: Cell,
+}
+
+#[derive(Serialize)]
+struct Ratio {
+    name: &'static str,
+    value: f64,
+}
+
+/// Every round's values, in the order of the cells.
+#[derive(Default)]
+struct Rounds {
+    cells: Vec<Vec<Cell>>,
+    bare: Vec<Cell>,
+    selects: Vec<f64>,
+    upserts: Vec<f64>,
+}
+
+pub fn run(arguments: &EndpointsArguments) -> Result<EndpointsReport> {
+    let connections: BTreeSet<u16> = arguments.connections.iter().copied().collect();
+    let cells: Vec<(Traffic, u16)> = Traffic::ALL
+        .into_iter()
+        .flat_map(|traffic| connections.iter().map(move |count| (traffic, *count)))
+        .collect();
+    let mut progress = Progress::new(u64::from(arguments.rounds) * (cells.len() as u64 + 3));
+    progress.note("starting the server, inserting users");
+    let rig = Rig::start(&arguments.common, arguments.users, &[])?;
+    let slap = Slap::prepare(&rig)?;
+    let duration = duration(arguments.seconds);
+
+    let mut rounds = Rounds { cells: vec![Vec::new(); cells.len()], ..Rounds::default() };
+    for _ in 0..arguments.rounds {
+        for ((traffic, connections), measured) in cells.iter().zip(&mut rounds.cells) {
+            progress.step(&format!("{} over {connections} connections", traffic.path()));
+            measured.push(Cell::measure(&rig, *traffic, usize::from(*connections), duration)?);
+        }
+        progress.step("the database alone: SELECT");
+        rounds.selects.push(slap.rate(Statement::Select, duration)?);
+        progress.step("the database alone: upsert");
+        rounds.upserts.push(slap.rate(Statement::Upsert, duration)?);
+        progress.step("a bare handler");
+        rounds.bare.push(measure_bare(&rig, arguments)?);
+    }
+    drop(progress);
+
+    let report = rounds.into_report(arguments, &cells);
+    if let Some(file) = &arguments.plot {
+        fs::write(file, plot::svg(&report.rows))
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(report)
+}
+
+/// It gets the requests of a phone call.
+fn measure_bare(rig: &Rig, arguments: &EndpointsArguments) -> Result<Cell> {
+    let mut command = Command::new(std::env::current_exe()?);
+    let log = directory()?.join("bare.log");
+    let server = ChildServer::start("the bare handler", command.arg("bare"), log)?;
+    let (users, address) = (Arc::clone(&rig.users), server.address());
+    let requests: WriteRequest = Arc::new(move |request| {
+        if let Some(user) = users.first() {
+            let body = phone_body(&user.openid, &user.data);
+            write_post(request, address, Traffic::Phone.path(), &body);
+        }
+    });
+    let connections = usize::from(COMPARED_CONNECTIONS);
+    let duration = duration(arguments.seconds);
+    Cell::of(&server, rig.database.process(), requests, connections, duration)
+}
+
+impl Rounds {
+    fn into_report(
+        self,
+        arguments: &EndpointsArguments,
+        cells: &[(Traffic, u16)],
+    ) -> EndpointsReport {
+        let rows = cells.iter().zip(&self.cells).map(|((endpoint, connections), measured)| Row {
+            endpoint: *endpoint,
+            connections: *connections,
+            cell: Cell::median(measured),
+        });
+        let mut report = EndpointsReport {
+            seconds: arguments.seconds,
+            rounds: arguments.rounds,
+            rows: rows.collect(),
+            bare: Cell::median(&self.bare),
+            select_per_second: median(self.selects.into_iter()),
+            upsert_per_second: median(self.upserts.into_iter()),
+            ratios: Vec::new(),
+        };
+        report.ratios = report.ratios();
+        report
+    }
+}
+
+impl EndpointsReport {
+    /// None of an endpoint that was not measured with the compared number of connections.
+    fn ratios(&self) -> Vec<Ratio> {
+        let cell = |endpoint: Traffic| {
+            let is_compared =
+                |row: &&Row| row.endpoint == endpoint && row.connections == COMPARED_CONNECTIONS;
+            self.rows.iter().find(is_compared).map(|row| &row.cell)
+        };
+        let ratio = |name, endpoint, of: fn(&Cell) -> f64, to: f64| {
+            cell(endpoint).map(|cell| Ratio { name, value: of(cell) / to })
+        };
+        let rate = |cell: &Cell| cell.requests_per_second;
+        let cpu = |cell: &Cell| cell.server_cpu_us;
+        let bare_cpu = self.bare.server_cpu_us;
+        [
+            ratio("phone / SELECT rate", Traffic::Phone, rate, self.select_per_second),
+            ratio("login / upsert rate", Traffic::Login, rate, self.upsert_per_second),
+            ratio("phone / bare server CPU", Traffic::Phone, cpu, bare_cpu),
+            ratio("login / bare server CPU", Traffic::Login, cpu, bare_cpu),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+impl Report for EndpointsReport {
+    fn print(&self) {
+        let header = [
+            "POST",
+            "conn",
+            "req/s",
+            "p50 ms",
+            "p99 ms",
+            "p99.9 ms",
+            "server µs",
+            "db µs",
+            "bench µs",
+            "MiB",
+        ];
+        let bare = ("bare handler", COMPARED_CONNECTIONS, &self.bare);
+        let rows = self.rows.iter().map(|row| (row.endpoint.path(), row.connections, &row.cell));
+        let rows = rows.chain([bare]).map(|(name, connections, cell)| {
+            let mut row = vec![name.to_owned(), connections.to_string()];
+            row.extend(cell_numbers(cell));
+            row
+        });
+        println!("{}", table(&header, 1, rows));
+        println!("µs: CPU time of a request; the bench's own holds the sandbox WeChat's too.");
+        println!("MiB: the server's peak. Medians of {} rounds.\n", self.rounds);
+
+        let clients = slap::CLIENTS;
+        println!("The database alone (mariadb-slap, {clients} clients), statements/s:");
+        println!("  key ring SELECT  {:>8}", number(self.select_per_second));
+        println!("  session upsert   {:>8}\n", number(self.upsert_per_second));
+        println!("Ratios, with {COMPARED_CONNECTIONS} connections:");
+        for Ratio { name, value } in &self.ratios {
+            println!("  {name:24} {:>8}", number(*value));
+        }
+    }
+
+    fn complaints(&self) -> Vec<String> {
+        let of_rows = self.rows.iter().flat_map(|row| {
+            let place = format!("{} over {} connections", row.endpoint.path(), row.connections);
+            row.cell.complaints(&place)
+        });
+        of_rows.chain(self.bare.complaints("the bare handler")).collect()
+    }
+}
+
+fn cell_numbers(cell: &Cell) -> Vec<String> {
+    [
+        cell.requests_per_second,
+        cell.p50_ms,
+        cell.p99_ms,
+        cell.p999_ms,
+        cell.server_cpu_us,
+        cell.database_cpu_us,
+        cell.bench_cpu_us,
+        cell.peak_memory_mib,
+    ]
+    .map(number)
+    .to_vec()
+}

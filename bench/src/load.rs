@@ -1,0 +1,145 @@
+//! The closed loop: each connection sends its next request when its last one is answered.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use hdrhistogram::Histogram;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use crate::connection::Connection;
+use crate::process::Process;
+
+/// Writes one more whole request.
+pub type WriteRequest = Arc<dyn Fn(&mut Vec<u8>) + Send + Sync>;
+
+/// Before counting begins: connections are made, here and to the database, and statements prepared.
+const WARM_UP: Duration = Duration::from_millis(500);
+/// What requests that are under way at the end are given.
+const LAST_ANSWERS: Duration = Duration::from_secs(10);
+/// A server that refuses connections is not asked more often by each of them.
+const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
+/// What the histogram keeps of a latency: its first digits, and no more than a minute, which no
+/// request may take.
+const SIGNIFICANT_DIGITS: u8 = 3;
+const MAX_LATENCY_US: u64 = 60_000_000;
+
+/// What a loop saw while it counted.
+pub struct Measured {
+    /// Of answers with status 200, in microseconds.
+    pub latencies: Histogram<u64>,
+    pub elapsed: Duration,
+    /// CPU time of each watched process.
+    pub cpu: Vec<Duration>,
+    /// Requests that were not answered with 200 at any time, and how they ended.
+    pub not_ok: BTreeMap<String, u64>,
+}
+
+struct Shared {
+    phase: AtomicU8,
+    counts: Mutex<Counts>,
+}
+
+struct Counts {
+    latencies: Histogram<u64>,
+    not_ok: BTreeMap<String, u64>,
+}
+
+const WARMING_UP: u8 = 0;
+const COUNTING: u8 = 1;
+const OVER: u8 = 2;
+
+/// Runs the loop on this thread alone: a request costs it below 10 µs, more threads save none of
+/// that, and the other cores are left to the server.
+pub fn run(
+    address: SocketAddr,
+    connections: usize,
+    duration: Duration,
+    write_request: WriteRequest,
+    watched: &[Process],
+) -> Result<Measured> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let latencies = Histogram::new_with_max(MAX_LATENCY_US, SIGNIFICANT_DIGITS)?;
+    let counts = Mutex::new(Counts { latencies, not_ok: BTreeMap::new() });
+    let shared = Arc::new(Shared { phase: AtomicU8::new(WARMING_UP), counts });
+    runtime.block_on(async {
+        let mut loops = JoinSet::new();
+        for _ in 0..connections {
+            loops.spawn(request_loop(address, Arc::clone(&write_request), Arc::clone(&shared)));
+        }
+        sleep(WARM_UP).await;
+
+        let cpu_before = cpu_times(watched)?;
+        let started = Instant::now();
+        shared.phase.store(COUNTING, Ordering::Relaxed);
+        sleep(duration).await;
+        shared.phase.store(OVER, Ordering::Relaxed);
+        let elapsed = started.elapsed();
+        let cpu_after = cpu_times(watched)?;
+
+        let all_ended = async { while loops.join_next().await.is_some() {} };
+        if timeout(LAST_ANSWERS, all_ended).await.is_err() {
+            let unanswered = loops.len() as u64;
+            shared.counts().not_ok.insert("not answered at the end".to_owned(), unanswered);
+        }
+        let cpu = cpu_after.iter().zip(cpu_before).map(|(after, before)| *after - before).collect();
+        let counts = shared.counts();
+        let (latencies, not_ok) = (counts.latencies.clone(), counts.not_ok.clone());
+        Ok(Measured { latencies, elapsed, cpu, not_ok })
+    })
+}
+
+async fn request_loop(address: SocketAddr, write_request: WriteRequest, shared: Arc<Shared>) {
+    let (mut request, mut connection) = (Vec::new(), None);
+    while shared.phase.load(Ordering::Relaxed) != OVER {
+        request.clear();
+        write_request(&mut request);
+        let started = Instant::now();
+        match status(&mut connection, address, &request).await {
+            Ok(200) => shared.answered(started.elapsed()),
+            Ok(status) => shared.not_ok(format!("status {status}")),
+            Err(error) => {
+                connection = None;
+                shared.not_ok(error.to_string());
+                sleep(PAUSE_AFTER_ERROR).await;
+            }
+        }
+    }
+}
+
+async fn status(
+    connection: &mut Option<Connection>,
+    address: SocketAddr,
+    request: &[u8],
+) -> std::io::Result<u16> {
+    let connection = match connection {
+        Some(connection) => connection,
+        None => connection.insert(Connection::open(address).await?),
+    };
+    Ok(connection.exchange(request).await?.status)
+}
+
+impl Shared {
+    fn answered(&self, latency: Duration) {
+        if self.phase.load(Ordering::Relaxed) == COUNTING {
+            self.counts().latencies.saturating_record(latency.as_micros() as u64);
+        }
+    }
+
+    /// Counted at any time: even while warming up, none is expected.
+    fn not_ok(&self, how: String) {
+        *self.counts().not_ok.entry(how).or_default() += 1;
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn cpu_times(processes: &[Process]) -> Result<Vec<Duration>> {
+    processes.iter().map(|process| process.cpu_time()).collect()
+}

@@ -1,0 +1,57 @@
+//! Measures wxauth: parse the command line, run the mode, map what came of it to an exit code.
+
+mod arguments;
+mod bare;
+mod cell;
+mod child;
+mod connection;
+mod database;
+mod endpoints;
+mod failures;
+mod grace;
+mod kinds;
+mod load;
+mod plot;
+mod process;
+mod progress;
+mod report;
+mod rig;
+mod samples;
+mod slap;
+mod statistics;
+mod table;
+mod traffic;
+mod waiters;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser as _;
+
+use crate::arguments::{Arguments, Mode};
+use crate::report::show;
+
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether nothing went wrong.
+fn run(arguments: Arguments) -> Result<bool> {
+    match arguments.mode.unwrap_or(Mode::Endpoints(arguments.endpoints)) {
+        Mode::Endpoints(arguments) => {
+            show("endpoints", &endpoints::run(&arguments)?, arguments.common.json)
+        }
+        Mode::Grace(arguments) => show("grace", &grace::run(&arguments)?, arguments.common.json),
+        Mode::Failures(arguments) => {
+            show("failures", &failures::run(&arguments)?, arguments.common.json)
+        }
+        Mode::Bare => bare::serve().map(|()| true),
+    }
+}

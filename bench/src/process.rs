@@ -1,0 +1,74 @@
+//! What the kernel knows of a process: its CPU time, its memory, its open files.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+/// What Linux counts CPU time in towards programs, on every architecture that Rust runs on.
+const TICKS_A_SECOND: u32 = 100;
+/// Where utime and stime stand behind the program's name; proc(5) counts from two before.
+const USER_TIME: usize = 11;
+const SYSTEM_TIME: usize = 12;
+/// Makes the kernel forget the peak of a process's memory; proc(5).
+const RESET_PEAK: &str = "5";
+
+#[derive(Clone, Copy)]
+pub struct Process {
+    pid: u32,
+}
+
+impl Process {
+    pub fn new(pid: u32) -> Self {
+        Self { pid }
+    }
+
+    pub fn this() -> Self {
+        Self::new(std::process::id())
+    }
+
+    /// Of all threads, also those that have ended, in steps of 10 ms.
+    pub fn cpu_time(self) -> Result<Duration> {
+        let stat = self.read("stat")?;
+        let ticks = cpu_ticks(&stat).with_context(|| format!("cannot read {stat:?}"))?;
+        Ok(Duration::from_secs(ticks) / TICKS_A_SECOND)
+    }
+
+    /// The most memory it has held since [`Process::forget_peak`].
+    pub fn peak_memory_bytes(self) -> Result<u64> {
+        let status = self.read("status")?;
+        let kibibytes = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
+        Ok(kibibytes.context("the kernel tells no VmHWM")? * 1_024)
+    }
+
+    /// Where the kernel does not allow it, the peak is that since the start.
+    pub fn forget_peak(self) {
+        let _ = fs::write(self.path("clear_refs"), RESET_PEAK);
+    }
+
+    /// Among them its connections.
+    pub fn open_files(self) -> Result<usize> {
+        let path = self.path("fd");
+        Ok(fs::read_dir(&path).with_context(|| format!("cannot read {path}"))?.count())
+    }
+
+    fn read(self, file: &str) -> Result<String> {
+        let path = self.path(file);
+        fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))
+    }
+
+    fn path(self, file: &str) -> String {
+        format!("/proc/{}/{file}", self.pid)
+    }
+}
+
+fn cpu_ticks(stat: &str) -> Option<u64> {
+    // The name stands in parentheses and may itself hold spaces and parentheses.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    let ticks = |index: usize| fields.get(index)?.parse::<u64>().ok();
+    Some(ticks(USER_TIME)? + ticks(SYSTEM_TIME)?)
+}

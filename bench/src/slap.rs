@@ -1,0 +1,153 @@
+//! The database's own rate: the server's statements with literal values, sent by `mariadb-slap`
+//! from as many clients as the server is measured with.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::PathBuf;
+use std::process::Child;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use serde::Serialize;
+
+use crate::rig::{Rig, directory};
+
+pub const CLIENTS: u64 = 64;
+/// Statements of the first, short run, which tells how many the measurement needs.
+const PILOT_STATEMENTS: u64 = CLIENTS * 50;
+/// Users that the SELECTs go through, and rows that the upserts choose from.
+const SELECTED_USERS: usize = 2_000;
+const UPSERTED_ROWS: u32 = 100_000;
+/// A run may take this much longer than planned.
+const PATIENCE: u32 = 10;
+const LEAST_PATIENCE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(20);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Statement {
+    /// The key ring: src/store/users.rs.
+    Select,
+    /// A login's key: src/store/sessions.rs, on a table of its own.
+    Upsert,
+}
+
+/// The two statements' files and tables.
+pub struct Slap<'a> {
+    rig: &'a Rig,
+    select: PathBuf,
+    upsert: PathBuf,
+}
+
+impl<'a> Slap<'a> {
+    pub fn prepare(rig: &'a Rig) -> Result<Self> {
+        let (select, upsert) = (directory()?.join("select.sql"), directory()?.join("upsert.sql"));
+        let users = rig.users.iter().take(SELECTED_USERS);
+        let selects: Vec<String> = users.map(|user| select_sql(&user.openid)).collect();
+        fs::write(&select, selects.join(";\n")).context("cannot write the statements")?;
+        fs::write(&upsert, upsert_sql()).context("cannot write the statements")?;
+        rig.database.execute(&upserted_table_sql())?;
+        Ok(Self { rig, select, upsert })
+    }
+
+    /// Statements a second.
+    pub fn rate(&self, statement: Statement, duration: Duration) -> Result<f64> {
+        let pilot = self.run(statement, PILOT_STATEMENTS, LEAST_PATIENCE)?;
+        let rate = PILOT_STATEMENTS as f64 / pilot;
+        let a_client = (rate * duration.as_secs_f64() / CLIENTS as f64).ceil().max(1.0) as u64;
+        let statements = a_client * CLIENTS;
+        let patience = LEAST_PATIENCE.max(duration * PATIENCE);
+        Ok(statements as f64 / self.run(statement, statements, patience)?)
+    }
+
+    /// How many seconds so many statements took.
+    fn run(&self, statement: Statement, statements: u64, patience: Duration) -> Result<f64> {
+        let file = match statement {
+            Statement::Select => &self.select,
+            Statement::Upsert => &self.upsert,
+        };
+        let mut command = self.rig.database.program("mariadb-slap");
+        command
+            .arg(format!("--create-schema={}", self.rig.database.name()))
+            .args(["--no-drop", "--csv", "--delimiter=;"])
+            .arg(format!("--concurrency={CLIENTS}"))
+            .arg(format!("--number-of-queries={statements}"))
+            .arg(format!("--query={}", file.display()));
+        let child = command.spawn().context("cannot run mariadb-slap")?;
+        let output = output_in_time(child, patience)?;
+        // Engine, load, average, least and most seconds, clients, statements a client.
+        let seconds = output.split(',').nth(2).and_then(|text| text.parse().ok());
+        seconds.with_context(|| format!("mariadb-slap said {output:?}"))
+    }
+}
+
+/// Its output is a line, so that it never waits for us to read it.
+fn output_in_time(mut child: Child, patience: Duration) -> Result<String> {
+    let deadline = Instant::now() + patience;
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if Instant::now() > deadline {
+            child.kill()?;
+            child.wait()?;
+            bail!("mariadb-slap did not end within {} s", patience.as_secs());
+        }
+        sleep(PAUSE);
+    };
+    let (mut output, mut errors) = (String::new(), String::new());
+    if let Some(mut stdout) = child.stdout.take() {
+        stdout.read_to_string(&mut output)?;
+    }
+    if let Some(mut stderr) = child.stderr.take() {
+        stderr.read_to_string(&mut errors)?;
+    }
+    if !status.success() {
+        bail!("mariadb-slap failed: {}", errors.trim());
+    }
+    Ok(output)
+}
+
+fn select_sql(openid: &str) -> String {
+    format!(
+        "SELECT users.id, users.phone_number, users.pure_phone_number, users.country_code, \
+         users.phone_watermark, sessions.session_key, sessions.key_fingerprint, \
+         sessions.first_seen_at, sessions.issued_at, UTC_TIMESTAMP(3) \
+         FROM users LEFT OUTER JOIN sessions \
+         ON sessions.openid = users.openid AND sessions.expires_at > UTC_TIMESTAMP(3) \
+         WHERE users.openid = '{openid}' \
+         ORDER BY sessions.issued_at DESC, sessions.key_fingerprint LIMIT 16"
+    )
+}
+
+/// All clients run the same text, so the row is chosen by chance: two clients rarely meet.
+fn upsert_sql() -> String {
+    let keeps_code = "code_brought_at > VALUES(code_brought_at) - INTERVAL 300 SECOND \
+                      AND code_hash <> VALUES(code_hash)";
+    format!(
+        "INSERT INTO upserted_sessions (openid, key_fingerprint, session_key, code_hash, \
+         code_brought_at, first_seen_at, issued_at, expires_at) \
+         VALUES (CONCAT('o', SHA1(FLOOR(RAND() * {UPSERTED_ROWS}))), '0123456789abcdef', \
+         'AAAAAAAAAAAAAAAAAAAAAA==', UNHEX(SHA2(RAND(), 256)), UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), \
+         UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) + INTERVAL 259200 SECOND) \
+         ON DUPLICATE KEY UPDATE code_hash = IF({keeps_code}, code_hash, VALUES(code_hash)), \
+         code_brought_at = IF({keeps_code}, code_brought_at, VALUES(code_brought_at)), \
+         issued_at = GREATEST(issued_at, VALUES(issued_at)), \
+         expires_at = GREATEST(expires_at, VALUES(expires_at))"
+    )
+}
+
+/// Filled with logins of an hour ago, from MariaDB's own table of numbers.
+fn upserted_table_sql() -> String {
+    format!(
+        "CREATE TABLE upserted_sessions LIKE sessions;
+         INSERT INTO upserted_sessions
+         SELECT CONCAT('o', SHA1(seq)), '0123456789abcdef', 'AAAAAAAAAAAAAAAAAAAAAA==',
+                UNHEX(SHA2(seq, 256)), UTC_TIMESTAMP(3) - INTERVAL 1 HOUR,
+                UTC_TIMESTAMP(3) - INTERVAL 1 HOUR, UTC_TIMESTAMP(3) - INTERVAL 1 HOUR,
+                UTC_TIMESTAMP(3) + INTERVAL 1 DAY
+         FROM seq_0_to_{}",
+        UPSERTED_ROWS - 1
+    )
+}
