@@ -1,4 +1,4 @@
-//! The `wxauth` command: parses the command line, runs the command, maps its error to exit code 1.
+//! The `wxauth` command: parses the command line, runs the command, maps its end to an exit code.
 
 use std::process::ExitCode;
 
@@ -13,7 +13,7 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     match commands::run(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(outcome) => outcome.into(),
         Err(error) => {
             eprintln!("wxauth: {error}");
             ExitCode::FAILURE

@@ -1,11 +1,10 @@
 //! `wxauth migrate`: applies the migrations that the binary carries.
 
-use std::error::Error;
-
+use super::{Outcome, Result};
 use crate::config::DatabaseConfig;
 use crate::store;
 
-pub fn run() -> Result<(), Box<dyn Error>> {
+pub fn run() -> Result<Outcome> {
     let config = DatabaseConfig::load()?;
     let applied = store::migrate(&config.url).map_err(|error| error.to_string())?;
     if applied.is_empty() {
@@ -14,5 +13,5 @@ pub fn run() -> Result<(), Box<dyn Error>> {
     for name in applied {
         println!("applied {name}");
     }
-    Ok(())
+    Ok(Outcome::Done)
 }

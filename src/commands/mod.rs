@@ -1,12 +1,12 @@
 //! The command line: one file a subcommand.
 
 mod migrate;
+mod outcome;
 mod serve;
-
-use std::error::Error;
 
 use clap::{Parser, Subcommand};
 
+pub use self::outcome::{Outcome, Result};
 use crate::{config, logging};
 
 /// Logs in WeChat mini-program users and opens their encrypted phone numbers.
@@ -28,7 +28,7 @@ enum Command {
 }
 
 /// Runs the command; an error is one line for the person who typed it.
-pub fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
+pub fn run(arguments: Arguments) -> Result<Outcome> {
     config::load_dotenv()?;
     logging::init(&config::log_filter());
     match arguments.command {

@@ -1,12 +1,12 @@
 //! `wxauth serve`: waits for the database, checks its schema, serves.
 
-use std::error::Error;
 use std::net::TcpListener;
 use std::time::Duration;
 
 use actix_rt::time::{Instant, sleep};
 use clap::Args;
 
+use super::{Outcome, Result};
 use crate::config::{Config, DatabaseConfig};
 use crate::server;
 use crate::store::{self, SchemaState, Store, StoreError};
@@ -22,7 +22,7 @@ pub struct Arguments {
     migrate: bool,
 }
 
-pub fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let config = Config::load()?;
     actix_rt::System::new().block_on(async {
         let store = Store::new(&config.database);
@@ -39,11 +39,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         let listener = TcpListener::bind(config.bind)
             .map_err(|error| format!("cannot listen on BIND={}: {error}", config.bind))?;
         server::serve(config, store, listener).await?;
-        Ok(())
+        Ok(Outcome::Done)
     })
 }
 
-async fn wait_for_database(store: &Store) -> Result<SchemaState, Box<dyn Error>> {
+async fn wait_for_database(store: &Store) -> Result<SchemaState> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let error = match store.schema_state().await {
@@ -60,7 +60,7 @@ async fn wait_for_database(store: &Store) -> Result<SchemaState, Box<dyn Error>>
     }
 }
 
-async fn migrate(config: &DatabaseConfig) -> Result<(), Box<dyn Error>> {
+async fn migrate(config: &DatabaseConfig) -> Result<()> {
     let url = config.url.clone();
     let migrating = actix_rt::task::spawn_blocking(move || store::migrate(&url));
     let applied = migrating.await?.map_err(|error| error.to_string())?;

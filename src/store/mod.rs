@@ -5,6 +5,7 @@
 
 mod classify;
 mod codes;
+mod direct;
 mod key_ages;
 mod migrations;
 mod phones;
@@ -25,6 +26,7 @@ use tokio::sync::Semaphore;
 
 pub use self::classify::StoreError;
 use self::classify::{Trouble, classify, unavailable};
+pub use self::direct::Direct;
 pub use self::key_ages::{KeyAge, KeyOutcome};
 pub use self::migrations::{SchemaState, migrate};
 pub use self::sessions::{KeyId, Login, StoredLogin};

@@ -1,0 +1,86 @@
+//! One connection of a command's own, beside the server's pool: for admins and their scripts.
+
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use diesel::QueryResult;
+use diesel::connection::Connection as _;
+use diesel::mysql::MysqlConnection;
+
+use super::classify::{Trouble, classify, unavailable};
+use super::migrations::{SchemaState, schema_state};
+use super::{Result, StoreError};
+use crate::secret::Secret;
+
+/// How long connecting may take. The client itself would wait for minutes where a packet filter
+/// swallows the packets, and without end for a server that accepts and says nothing.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Deadlocks and certification conflicts are run again this often, with growing pauses.
+const MAX_TRIES: usize = 8;
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+const LAST_PAUSE: Duration = Duration::from_millis(500);
+
+/// A connection in UTC and utf8mb4, as diesel sets each one up. Blocks its thread, and has no
+/// timeouts once it is connected: who runs a command can interrupt it.
+pub struct Direct(MysqlConnection);
+
+impl Direct {
+    /// Connects, and refuses a schema that lacks a migration of this binary.
+    pub fn connect(url: &Secret) -> Result<Self> {
+        let mut direct = Self::connect_to_any_schema(url)?;
+        match direct.schema_state()? {
+            SchemaState::Current => Ok(direct),
+            SchemaState::Pending(count) => Err(StoreError::Unavailable(format!(
+                "the database lacks {count} migrations of this binary: run `wxauth migrate`"
+            ))),
+        }
+    }
+
+    /// Connects, whatever the database holds.
+    pub fn connect_to_any_schema(url: &Secret) -> Result<Self> {
+        let (sender, receiver) = sync_channel(1);
+        let url = url.clone();
+        // A thread, as only it can be left alone when the client does not come back.
+        thread::spawn(move || sender.send(MysqlConnection::establish(url.expose())));
+        match receiver.recv_timeout(CONNECT_TIMEOUT) {
+            Ok(Ok(connection)) => Ok(Self(connection)),
+            Ok(Err(error)) => Err(unavailable(&error.to_string())),
+            Err(RecvTimeoutError::Timeout) => {
+                let seconds = CONNECT_TIMEOUT.as_secs();
+                Err(unavailable(&format!("no answer for {seconds} s")))
+            }
+            Err(RecvTimeoutError::Disconnected) => Err(unavailable("the client gave up")),
+        }
+    }
+
+    /// How the database's schema compares with this binary's.
+    pub fn schema_state(&mut self) -> Result<SchemaState> {
+        self.run(schema_state)
+    }
+
+    /// Runs `work`, again after a deadlock or a certification conflict.
+    pub(super) fn run<T>(
+        &mut self,
+        mut work: impl FnMut(&mut MysqlConnection) -> QueryResult<T>,
+    ) -> Result<T> {
+        let mut pauses = ExponentialBuilder::new()
+            .with_min_delay(FIRST_PAUSE)
+            .with_max_delay(LAST_PAUSE)
+            .with_max_times(MAX_TRIES - 1)
+            .with_jitter()
+            .build();
+        loop {
+            let error = match work(&mut self.0) {
+                Ok(done) => return Ok(done),
+                Err(error) => classify(&error),
+            };
+            let pause = match &error {
+                Trouble::Conflict(_) => pauses.next(),
+                _ => None,
+            };
+            thread::sleep(pause.ok_or_else(|| StoreError::from(error))?);
+        }
+    }
+}
