@@ -1,8 +1,11 @@
 //! The migrations that the binary carries, and how the database compares with them.
 
 use std::collections::HashSet;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use diesel::mysql::MysqlConnection;
+use diesel::migration::{Migration, MigrationName, MigrationSource as _};
+use diesel::mysql::{Mysql, MysqlConnection};
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel::sql_types::{BigInt, Nullable};
@@ -12,8 +15,14 @@ use super::classify::{StoreError, classify, unavailable};
 use crate::secret::Secret;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
-/// How long a migration waits for another process that migrates.
-const LOCK_SECONDS: i64 = 60;
+/// How long a migration waits for another process that migrates: the longest that changing a large
+/// table may take.
+const LOCK_PATIENCE: Duration = Duration::from_secs(60 * 60);
+/// Between two lines in the log that say so.
+const LOCK_SECONDS: i64 = 30;
+/// How long somebody who has run a migration may take to record it: they do it at once.
+const RECORD_PATIENCE: Duration = Duration::from_secs(5);
+const RECORD_PAUSE: Duration = Duration::from_millis(100);
 
 /// How the database's schema compares with this binary's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,23 +36,41 @@ pub enum SchemaState {
 
 /// Applies what is pending and returns the names of what was applied, in order.
 ///
-/// Takes the database's lock for it, so that two processes do not run one migration twice.
+/// Takes the database's lock for it, so that of two processes one waits until the other's versions
+/// are recorded.
 pub fn migrate(url: &Secret) -> Result<Vec<String>, StoreError> {
     let mut connection = MysqlConnection::establish(url.expose())
         .map_err(|error| unavailable(&error.to_string()))?;
-    let locked = lock(&mut connection).map_err(|error| StoreError::from(classify(&error)))?;
-    if !locked {
-        let cause = format!("another process has been migrating for {LOCK_SECONDS} seconds");
-        return Err(StoreError::Unavailable(cause));
+    wait_for_lock(&mut connection)?;
+    let mut applied = Vec::new();
+    while let Some(migration) = next_pending(&mut connection)? {
+        let name = migration.name().to_string();
+        match connection.run_migration(&migration) {
+            Ok(_) => applied.push(name),
+            Err(error) => wait_for_record(&mut connection, &migration, error.as_ref())?,
+        }
     }
-    let applied = connection
-        .run_pending_migrations(MIGRATIONS)
-        .map_err(|error| StoreError::Bug(format!("a migration failed: {error}")))?;
-    Ok(applied.iter().map(ToString::to_string).collect())
-    // Closing the connection releases the lock.
+    Ok(applied)
+    // Closing the connection releases the lock, and so does the end of the process.
 }
 
-fn lock(connection: &mut MysqlConnection) -> QueryResult<bool> {
+fn wait_for_lock(connection: &mut MysqlConnection) -> Result<(), StoreError> {
+    let deadline = Instant::now() + LOCK_PATIENCE;
+    let mut wait_seconds = 0;
+    while !lock(connection, wait_seconds).map_err(|error| StoreError::from(classify(&error)))? {
+        if Instant::now() >= deadline {
+            let minutes = LOCK_PATIENCE.as_secs() / 60;
+            let cause = format!("another process has been migrating for {minutes} minutes");
+            return Err(StoreError::Unavailable(cause));
+        }
+        log::info!("another process is migrating: waiting until it is done");
+        wait_seconds = LOCK_SECONDS;
+    }
+    Ok(())
+}
+
+/// Whether the lock was ours before the time was over.
+fn lock(connection: &mut MysqlConnection, wait_seconds: i64) -> QueryResult<bool> {
     #[derive(QueryableByName)]
     struct Locked {
         #[diesel(sql_type = Nullable<BigInt>)]
@@ -53,9 +80,58 @@ fn lock(connection: &mut MysqlConnection) -> QueryResult<bool> {
     let locked: Locked = diesel::sql_query(
         "SELECT GET_LOCK(CONCAT('wxauth migrate ', LEFT(MD5(DATABASE()), 16)), ?) AS locked",
     )
-    .bind::<BigInt, _>(LOCK_SECONDS)
+    .bind::<BigInt, _>(wait_seconds)
     .get_result(connection)?;
-    Ok(locked.locked == Some(1))
+    // NULL means that the server could not wait, as when an admin ends the statement.
+    locked.locked.map(|locked| locked == 1).ok_or_else(|| {
+        let cause = "the wait for another process that migrates: execution was interrupted";
+        Error::DatabaseError(DatabaseErrorKind::Unknown, Box::new(cause.to_owned()))
+    })
+}
+
+fn next_pending(
+    connection: &mut MysqlConnection,
+) -> Result<Option<Box<dyn Migration<Mysql>>>, StoreError> {
+    let pending = connection.pending_migrations(MIGRATIONS).map_err(|error| {
+        match error.downcast_ref::<Error>() {
+            Some(error) => StoreError::from(classify(error)),
+            None => StoreError::Bug(error.to_string()),
+        }
+    })?;
+    Ok(pending.into_iter().next())
+}
+
+/// A migration that failed may be one that somebody else has just run who takes no lock of ours:
+/// diesel's CLI, or a wxauth at another node of a cluster. They record it a moment later.
+fn wait_for_record(
+    connection: &mut MysqlConnection,
+    migration: &dyn Migration<Mysql>,
+    error: &(dyn std::error::Error + Send + Sync),
+) -> Result<(), StoreError> {
+    let name = migration.name();
+    log::warn!("{name} failed: waiting whether another process has run it");
+    let deadline = Instant::now() + RECORD_PATIENCE;
+    while Instant::now() < deadline {
+        let applied = connection.applied_migrations().map_err(|_| failed(name, error))?;
+        if applied.contains(&name.version()) {
+            return Ok(());
+        }
+        thread::sleep(RECORD_PAUSE);
+    }
+    Err(failed(name, error))
+}
+
+fn failed(name: &dyn MigrationName, error: &(dyn std::error::Error + Send + Sync)) -> StoreError {
+    let mut cause = format!("the migration {name} failed: {error}");
+    if cause.contains("already exists") {
+        let version = name.version();
+        let advice = format!(
+            "; if an earlier migration was killed just before it recorded this one, record it: \
+             INSERT INTO __diesel_schema_migrations (version) VALUES ('{version}')"
+        );
+        cause.push_str(&advice);
+    }
+    StoreError::Unavailable(cause)
 }
 
 /// Asks the table that diesel keeps, as `diesel migration run` writes it too.
@@ -82,8 +158,7 @@ pub(super) fn schema_state(connection: &mut MysqlConnection) -> QueryResult<Sche
 }
 
 fn own_versions() -> QueryResult<Vec<String>> {
-    use diesel::migration::MigrationSource;
-    let migrations = MigrationSource::<diesel::mysql::Mysql>::migrations(&MIGRATIONS)
-        .map_err(Error::DeserializationError)?;
+    let migrations: Vec<Box<dyn Migration<Mysql>>> =
+        MIGRATIONS.migrations().map_err(Error::DeserializationError)?;
     Ok(migrations.iter().map(|migration| migration.name().version().to_string()).collect())
 }

@@ -108,6 +108,77 @@ fn two_migrations_at_once_both_end_well() {
     }
 }
 
+/// What `wxauth migrate` holds while it works.
+const MIGRATION_LOCK: &str = "CONCAT('wxauth migrate ', LEFT(MD5(DATABASE()), 16))";
+
+#[test]
+fn a_migration_waits_until_the_one_before_it_has_recorded_its_versions() {
+    let world = World::new();
+    let winner = world.database.lock(MIGRATION_LOCK);
+    let loser = Server::spawn(&["migrate"], &world.variables(), &[]);
+    loser.wait_for_line("another process is migrating");
+    assert_eq!(tables_of(&world.database), Vec::<String>::new());
+
+    let users = include_str!("../../migrations/2026-11-22-100000_create_users/up.sql");
+    world.database.execute(users);
+    world.database.execute(
+        "CREATE TABLE __diesel_schema_migrations (version VARCHAR(50) PRIMARY KEY NOT NULL,
+                                                  run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP);
+         INSERT INTO __diesel_schema_migrations (version) VALUES ('20261122100000')",
+    );
+    drop(winner);
+
+    let (status, log) = loser.wait();
+    assert!(status.success() && !log.contains("failed"), "{log}");
+    assert!(tables_of(&world.database).contains(&"sessions".to_owned()));
+}
+
+#[test]
+fn a_migration_that_was_killed_leaves_its_work_to_the_one_that_waits() {
+    let world = World::new();
+    let winner = world.database.lock(MIGRATION_LOCK);
+    let loser = Server::spawn(&["migrate"], &world.variables(), &[]);
+    loser.wait_for_line("another process is migrating");
+
+    drop(winner);
+
+    let (status, log) = loser.wait();
+    assert!(status.success(), "{log}");
+    assert!(tables_of(&world.database).contains(&"sessions".to_owned()));
+}
+
+#[test]
+fn a_migration_that_diesels_cli_runs_at_the_same_moment_ends_well_too() {
+    let world = World::new();
+    let users = include_str!("../../migrations/2026-11-22-100000_create_users/up.sql");
+    world.database.execute(users);
+    let migration = Server::spawn(&["migrate"], &world.variables(), &[]);
+    migration.wait_for_line("waiting whether another process has run it");
+
+    world
+        .database
+        .execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('20261122100000')");
+
+    let (status, log) = migration.wait();
+    assert!(status.success(), "{log}");
+    assert!(tables_of(&world.database).contains(&"sessions".to_owned()));
+}
+
+#[test]
+fn a_table_that_stands_in_the_way_of_a_migration_is_named_with_what_may_have_happened() {
+    let world = World::new();
+    world.database.execute("CREATE TABLE users (id INT PRIMARY KEY)");
+    let (status, log) = Server::spawn(&["migrate"], &world.variables(), &[]).wait();
+    assert_eq!(status.code(), Some(1));
+    assert!(log.contains("2026-11-22-100000_create_users failed"), "{log}");
+    assert!(log.contains("already exists") && log.contains("('20261122100000')"), "{log}");
+}
+
+fn tables_of(database: &Database) -> Vec<String> {
+    let tables = "FROM information_schema.tables WHERE table_schema = DATABASE()";
+    database.column("table_name", tables).into_iter().flatten().collect()
+}
+
 #[actix_rt::test]
 async fn readiness_tells_a_schema_that_is_not_current() {
     let world = World::new();

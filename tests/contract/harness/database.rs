@@ -77,6 +77,16 @@ impl Database {
         count.parse().expect("a count is a number")
     }
 
+    /// Holds a lock of this name, an SQL expression, until the connection is dropped.
+    pub fn lock(&self, name: &str) -> MysqlConnection {
+        let mut connection = MysqlConnection::establish(&self.url).expect("the database answers");
+        let query = format!("SELECT CAST(GET_LOCK({name}, 0) AS CHAR) AS value");
+        let locked: Value =
+            diesel::sql_query(query).get_result(&mut connection).expect("the database answers");
+        assert_eq!(locked.value.as_deref(), Some("1"), "the lock is free");
+        connection
+    }
+
     /// A user with a key, as if they had logged in with it.
     pub fn insert_login(&self, openid: &str, session_key: &str) {
         self.execute(&format!(
