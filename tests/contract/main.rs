@@ -7,6 +7,7 @@
 
 mod harness;
 
+mod accounts;
 mod code2session;
 mod errors;
 mod get_wx_user_phone;
@@ -18,10 +19,12 @@ mod phone_history;
 mod properties;
 mod repair;
 mod retry_safe_codes;
+mod sessions_script;
 mod simulation;
 mod starting;
 mod stopping;
 mod upstream_tls;
 mod user;
 mod vectors;
+mod views;
 mod wechat;

@@ -21,6 +21,14 @@ struct Value {
     value: Option<String>,
 }
 
+#[derive(QueryableByName)]
+struct Explained {
+    #[diesel(sql_type = Text)]
+    table: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    key: Option<String>,
+}
+
 impl Database {
     pub fn create() -> Self {
         let server_url = std::env::var("WXAUTH_TEST_DATABASE_URL")
@@ -31,6 +39,10 @@ impl Database {
         let database = Self { server_url, name, url };
         database.on_server(&format!("CREATE DATABASE {}", database.name));
         database
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// `mysql://user:password@host:port/name`
@@ -75,6 +87,15 @@ impl Database {
     pub fn count(&self, rest: &str) -> u64 {
         let count = self.value("COUNT(*)", rest).expect("a count is not NULL");
         count.parse().expect("a count is a number")
+    }
+
+    /// Which index each table of a query is read by, in the order of reading.
+    pub fn explain(&self, query: &str) -> Vec<(String, Option<String>)> {
+        let mut connection = MysqlConnection::establish(&self.url).expect("the database answers");
+        let rows: Vec<Explained> = diesel::sql_query(format!("EXPLAIN {query}"))
+            .load(&mut connection)
+            .unwrap_or_else(|error| panic!("{query}: {error}"));
+        rows.into_iter().map(|row| (row.table, row.key)).collect()
     }
 
     /// Holds a lock of this name, an SQL expression, until the connection is dropped.

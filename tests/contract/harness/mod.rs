@@ -1,13 +1,17 @@
 //! What every test starts: a database of its own, a sandbox WeChat, servers as real processes.
 
+mod account;
 mod database;
 mod http;
 mod page;
+mod readme;
 mod relay;
 mod server;
 
+pub use self::account::Account;
 pub use self::database::Database;
 pub use self::http::{Answer, Client};
+pub use self::readme::readme_sql;
 pub use self::relay::Relay;
 pub use self::server::Server;
 use wxauth_sandbox::{Options, Sandbox};

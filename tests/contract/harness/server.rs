@@ -75,6 +75,12 @@ impl Server {
         Self { child, log, base_url: String::new() }
     }
 
+    /// For a server that was spawned, with its line in the log that holds its address.
+    pub fn client_at(&self, line: &str) -> Client {
+        let (_, address) = line.rsplit_once("http://").expect("the line holds the address");
+        Client::new(&format!("http://{address}"))
+    }
+
     pub fn client(&self) -> Client {
         Client::new(&self.base_url)
     }
