@@ -49,11 +49,33 @@ pub struct WeChatConfig {
 /// A variable that is missing or malformed: one line that names it and says what it must look
 /// like, with its value only where that is no secret.
 #[derive(Debug)]
-pub struct ConfigError(String);
+pub struct ConfigError {
+    sentence: String,
+    value: Option<String>,
+}
+
+impl ConfigError {
+    fn new(sentence: impl Into<String>) -> Self {
+        Self { sentence: sentence.into(), value: None }
+    }
+
+    fn showing(self, value: &str) -> Self {
+        Self { value: Some(value.to_owned()), ..self }
+    }
+
+    /// The line without any value, for output that people pass on.
+    pub fn without_value(&self) -> &str {
+        &self.sentence
+    }
+}
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.sentence)?;
+        match &self.value {
+            Some(value) => write!(f, "; it is {value:?}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -65,57 +87,87 @@ const A_YEAR_SECONDS: u64 = 366 * 24 * 60 * 60;
 const PRINTABLE: &str = "printable ASCII characters without spaces around them";
 
 impl Config {
+    /// The whole configuration, or the first variable that is wrong.
     pub fn load() -> Result<Self> {
-        Ok(Self {
-            database: DatabaseConfig::load()?,
-            wechat: WeChatConfig::load()?,
-            bind: address("BIND", "127.0.0.1:8080")?,
-            session_ttl: seconds("SESSION_TTL_SECONDS", 259_200, 1..=10 * A_YEAR_SECONDS)?,
-            phone_data_max_age: seconds("PHONE_DATA_MAX_AGE_SECONDS", 86_400, 1..=A_YEAR_SECONDS)?,
-            login_grace: milliseconds("LOGIN_GRACE_MS", 1_000, 0..=30_000)?,
-            response_shape: response_shape()?,
-            purge_interval: Some(seconds("PURGE_INTERVAL_SECONDS", 3_600, 0..=A_YEAR_SECONDS)?)
-                .filter(|interval| !interval.is_zero()),
-            workers: number("WORKERS", available_cores(), 1..=1_024)? as usize,
+        first_problem(Self::read)
+    }
+
+    /// Every variable that is missing or malformed.
+    pub fn problems() -> Vec<ConfigError> {
+        let mut problems = Problems::default();
+        // Only what is wrong is asked for.
+        let _ = Self::read(&mut problems);
+        problems.0
+    }
+
+    fn read(problems: &mut Problems) -> Option<Self> {
+        let database = DatabaseConfig::read(problems);
+        let wechat = WeChatConfig::read(problems);
+        let bind = problems.note(address("BIND", "127.0.0.1:8080"));
+        let session_ttl =
+            problems.note(seconds("SESSION_TTL_SECONDS", 259_200, 1..=10 * A_YEAR_SECONDS));
+        let phone_data_max_age =
+            problems.note(seconds("PHONE_DATA_MAX_AGE_SECONDS", 86_400, 1..=A_YEAR_SECONDS));
+        let login_grace = problems.note(milliseconds("LOGIN_GRACE_MS", 1_000, 0..=30_000));
+        let response_shape = problems.note(response_shape());
+        let purge_interval =
+            problems.note(seconds("PURGE_INTERVAL_SECONDS", 3_600, 0..=A_YEAR_SECONDS));
+        let workers = problems.note(number("WORKERS", available_cores(), 1..=1_024));
+        Some(Self {
+            database: database?,
+            wechat: wechat?,
+            bind: bind?,
+            session_ttl: session_ttl?,
+            phone_data_max_age: phone_data_max_age?,
+            login_grace: login_grace?,
+            response_shape: response_shape?,
+            purge_interval: Some(purge_interval?).filter(|interval| !interval.is_zero()),
+            workers: workers? as usize,
         })
     }
 }
 
 impl DatabaseConfig {
     pub fn load() -> Result<Self> {
-        let must_be = "mysql://user:password@host:3306/name";
-        let url = secret("DATABASE_URL", must_be)?;
-        let names_a_database = url
-            .expose()
-            .strip_prefix("mysql://")
-            .and_then(|rest| rest.split('?').next())
-            .and_then(|rest| rest.rsplit_once('/'))
-            .is_some_and(|(_, name)| !name.is_empty());
-        if !names_a_database {
-            return Err(must("DATABASE_URL", must_be));
-        }
-        let pool_size = number("DATABASE_POOL_SIZE", 16, 1..=1_000)? as u32;
-        Ok(Self { url, pool_size })
+        first_problem(Self::read)
+    }
+
+    fn read(problems: &mut Problems) -> Option<Self> {
+        let url = problems.note(database_url());
+        let pool_size = problems.note(number("DATABASE_POOL_SIZE", 16, 1..=1_000));
+        Some(Self { url: url?, pool_size: pool_size? as u32 })
     }
 }
 
 impl WeChatConfig {
-    fn load() -> Result<Self> {
-        let appid = variable("WX_APPID")?.ok_or_else(|| must("WX_APPID", PRINTABLE))?;
-        let secret = secret("WX_SECRET", PRINTABLE)?;
-        if !is_printable(&appid) {
-            return Err(must("WX_APPID", PRINTABLE));
-        }
-        if !is_printable(secret.expose()) {
-            return Err(must("WX_SECRET", PRINTABLE));
-        }
-        Ok(Self {
-            appid,
-            secret,
-            api_base: api_base()?,
-            timeout: milliseconds("WX_TIMEOUT_MS", 5_000, 1..=60_000)?,
-        })
+    pub fn load() -> Result<Self> {
+        first_problem(Self::read)
     }
+
+    fn read(problems: &mut Problems) -> Option<Self> {
+        let appid = problems.note(appid());
+        let secret = problems.note(wechat_secret());
+        let api_base = problems.note(api_base());
+        let timeout = problems.note(milliseconds("WX_TIMEOUT_MS", 5_000, 1..=60_000));
+        Some(Self { appid: appid?, secret: secret?, api_base: api_base?, timeout: timeout? })
+    }
+}
+
+/// What is wrong, in the order in which it was read.
+#[derive(Default)]
+struct Problems(Vec<ConfigError>);
+
+impl Problems {
+    fn note<T>(&mut self, read: Result<T>) -> Option<T> {
+        read.map_err(|problem| self.0.push(problem)).ok()
+    }
+}
+
+fn first_problem<T>(read: impl FnOnce(&mut Problems) -> Option<T>) -> Result<T> {
+    let mut problems = Problems::default();
+    let value = read(&mut problems);
+    let unexplained = || ConfigError::new("the configuration cannot be read");
+    value.ok_or_else(|| problems.0.into_iter().next().unwrap_or_else(unexplained))
 }
 
 /// The values of `.env` for the variables that the environment does not set.
@@ -123,15 +175,39 @@ pub fn load_dotenv() -> Result<()> {
     match dotenvy::dotenv() {
         Ok(_) => Ok(()),
         Err(dotenvy::Error::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(dotenvy::Error::Io(error)) => Err(ConfigError(format!(".env cannot be read: {error}"))),
+        Err(dotenvy::Error::Io(error)) => {
+            Err(ConfigError::new(format!(".env cannot be read: {error}")))
+        }
         // dotenvy's own words quote the line, and the line may hold a secret.
-        Err(_) => Err(ConfigError(".env has a line that is not NAME=value".to_owned())),
+        Err(_) => Err(ConfigError::new(".env has a line that is not NAME=value")),
     }
 }
 
 /// `RUST_LOG`, env_logger's filter.
 pub fn log_filter() -> String {
     env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned())
+}
+
+fn database_url() -> Result<Secret> {
+    let must_be = "mysql://user:password@host:3306/name";
+    let url = secret("DATABASE_URL", must_be)?;
+    let names_a_database = url
+        .expose()
+        .strip_prefix("mysql://")
+        .and_then(|rest| rest.split('?').next())
+        .and_then(|rest| rest.rsplit_once('/'))
+        .is_some_and(|(_, name)| !name.is_empty());
+    if names_a_database { Ok(url) } else { Err(must("DATABASE_URL", must_be)) }
+}
+
+fn appid() -> Result<String> {
+    let appid = variable("WX_APPID")?.filter(|appid| is_printable(appid));
+    appid.ok_or_else(|| must("WX_APPID", PRINTABLE))
+}
+
+fn wechat_secret() -> Result<Secret> {
+    let secret = secret("WX_SECRET", PRINTABLE)?;
+    if is_printable(secret.expose()) { Ok(secret) } else { Err(must("WX_SECRET", PRINTABLE)) }
 }
 
 fn api_base() -> Result<String> {
@@ -150,19 +226,14 @@ fn response_shape() -> Result<ResponseShape> {
     match variable("RESPONSE_SHAPE")?.as_deref() {
         None | Some("flat") => Ok(ResponseShape::Flat),
         Some("envelope") => Ok(ResponseShape::Envelope),
-        Some(other) => {
-            Err(ConfigError(format!("RESPONSE_SHAPE must be flat or envelope; it is {other:?}")))
-        }
+        Some(other) => Err(must("RESPONSE_SHAPE", "flat or envelope").showing(other)),
     }
 }
 
 fn address(name: &str, default: &str) -> Result<SocketAddr> {
     let text = variable(name)?.unwrap_or_else(|| default.to_owned());
-    text.parse().map_err(|_| {
-        ConfigError(format!(
-            "{name} must be an address and a port, such as 127.0.0.1:8080; it is {text:?}"
-        ))
-    })
+    let must_be = "an address and a port, such as 127.0.0.1:8080";
+    text.parse().map_err(|_| must(name, must_be).showing(&text))
 }
 
 fn seconds(name: &str, default: u64, range: RangeInclusive<u64>) -> Result<Duration> {
@@ -179,7 +250,7 @@ fn number(name: &str, default: u64, range: RangeInclusive<u64>) -> Result<u64> {
     };
     text.parse().ok().filter(|value| range.contains(value)).ok_or_else(|| {
         let (least, most) = range.into_inner();
-        ConfigError(format!("{name} must be a whole number from {least} to {most}; it is {text:?}"))
+        must(name, &format!("a whole number from {least} to {most}")).showing(&text)
     })
 }
 
@@ -189,21 +260,23 @@ fn secret(name: &str, must_be: &str) -> Result<Secret> {
     match (variable(name)?, variable(&file_variable)?) {
         (Some(text), None) => Ok(Secret::new(text)),
         (None, Some(path)) => secret_file(&file_variable, &path),
-        (None, None) => Err(ConfigError(format!(
+        (None, None) => Err(ConfigError::new(format!(
             "{name} is not set; it must be {must_be} (or {file_variable} must name a file that holds it)"
         ))),
-        (Some(_), Some(_)) => {
-            Err(ConfigError(format!("{name} and {file_variable} are both set; set one of them")))
-        }
+        (Some(_), Some(_)) => Err(ConfigError::new(format!(
+            "{name} and {file_variable} are both set; set one of them"
+        ))),
     }
 }
 
 fn secret_file(file_variable: &str, path: &str) -> Result<Secret> {
-    let text = fs::read_to_string(path).map_err(|error| {
-        ConfigError(format!("{file_variable} names {path:?}, which cannot be read: {error}"))
-    })?;
+    let wrong = |what: &str| {
+        ConfigError::new(format!("{file_variable} names a file that {what}")).showing(path)
+    };
+    let text = fs::read_to_string(path)
+        .map_err(|error| wrong(&format!("cannot be read ({})", error.kind())))?;
     match text.trim() {
-        "" => Err(ConfigError(format!("{file_variable} names {path:?}, which is empty"))),
+        "" => Err(wrong("is empty")),
         text => Ok(Secret::new(text)),
     }
 }
@@ -218,7 +291,7 @@ fn variable(name: &str) -> Result<Option<String>> {
 }
 
 fn must(name: &str, be: &str) -> ConfigError {
-    ConfigError(format!("{name} must be {be}"))
+    ConfigError::new(format!("{name} must be {be}"))
 }
 
 fn is_printable(text: &str) -> bool {

@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand.
 
+mod doctor;
 mod migrate;
 mod outcome;
 mod serve;
@@ -25,6 +26,8 @@ enum Command {
     Serve(serve::Arguments),
     /// Applies the migrations that this binary carries
     Migrate,
+    /// Looks for what keeps logins from working, and says what to do
+    Doctor(doctor::Arguments),
 }
 
 /// Runs the command; an error is one line for the person who typed it.
@@ -34,5 +37,6 @@ pub fn run(arguments: Arguments) -> Result<Outcome> {
     match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Migrate => migrate::run(),
+        Command::Doctor(arguments) => doctor::run(&arguments),
     }
 }

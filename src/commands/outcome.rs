@@ -9,6 +9,8 @@ pub enum Outcome {
     Done,
     /// What was asked for is not there.
     NothingFound,
+    /// The command has told what is wrong already.
+    Failed,
 }
 
 /// An error is one line for the person who typed the command.
@@ -19,6 +21,7 @@ impl From<Outcome> for ExitCode {
         match outcome {
             Outcome::Done => Self::SUCCESS,
             Outcome::NothingFound => Self::from(3),
+            Outcome::Failed => Self::FAILURE,
         }
     }
 }

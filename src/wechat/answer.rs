@@ -44,13 +44,23 @@ pub(super) fn read_answer(body: &[u8]) -> Result<Session, ExchangeError> {
     Ok(Session { openid, session_key, unionid })
 }
 
-/// Matches errcode, never errmsg: WeChat changes its words.
-fn refusal(answer: &Answer) -> ExchangeError {
-    let errcode = match &answer.errcode {
+/// The errcode of an answer that refuses; `None` where it has none.
+pub(super) fn read_errcode(body: &[u8]) -> Option<i64> {
+    let answer: Answer = serde_json::from_slice(body).ok()?;
+    Some(errcode(&answer)).filter(|errcode| *errcode != 0)
+}
+
+fn errcode(answer: &Answer) -> i64 {
+    match &answer.errcode {
         Some(Errcode::Number(errcode)) => *errcode,
         Some(Errcode::Text(text)) => text.trim().parse().unwrap_or(0),
         None => 0,
-    };
+    }
+}
+
+/// Matches errcode, never errmsg: WeChat changes its words.
+fn refusal(answer: &Answer) -> ExchangeError {
+    let errcode = errcode(answer);
     let trace = answer.errmsg.as_deref().and_then(trace_id).unwrap_or("none");
     let cause =
         |meaning: &str| format!("WeChat: errcode {errcode}, {meaning} (its trace id: {trace})");

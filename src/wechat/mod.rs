@@ -1,6 +1,7 @@
 //! WeChat's client: trades a code for a `session_key`. Knows no database and no HTTP of ours.
 
 mod answer;
+mod probe;
 
 use std::io;
 use std::rc::Rc;
@@ -9,11 +10,14 @@ use std::time::Duration;
 
 use actix_rt::ArbiterHandle;
 use actix_rt::time::{Instant, sleep, timeout};
+use actix_web::web::Bytes;
 use awc::error::{ConnectError, SendRequestError};
+use awc::http::header::{DATE, HeaderValue};
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use self::answer::read_answer;
+pub use self::probe::{Credentials, Probe, probe};
 use crate::config::WeChatConfig;
 use crate::values::{LoginCode, OpenId, SessionKey, UnionId};
 
@@ -156,8 +160,7 @@ impl Exchanger {
 
     async fn exchange(&self, code: &LoginCode) -> Result<Session, ExchangeError> {
         let deadline = Instant::now() + self.budget;
-        let code: String = form_urlencoded::byte_serialize(code.expose().as_bytes()).collect();
-        let url = format!("{}{code}", self.url_up_to_code);
+        let url = self.url(code.expose());
         let mut pauses = ExponentialBuilder::new()
             .with_min_delay(FIRST_PAUSE)
             .with_max_delay(LAST_PAUSE)
@@ -180,7 +183,17 @@ impl Exchanger {
         }
     }
 
+    /// Secret, as the app secret is in it.
+    fn url(&self, code: &str) -> String {
+        let code: String = form_urlencoded::byte_serialize(code.as_bytes()).collect();
+        format!("{}{code}", self.url_up_to_code)
+    }
+
     async fn attempt(&self, url: &str) -> Result<Session, ExchangeError> {
+        read_answer(&self.fetch(url).await?.body)
+    }
+
+    async fn fetch(&self, url: &str) -> Result<Fetched, ExchangeError> {
         let mut response = self.client.get(url).send().await.map_err(|error| unsent(&error))?;
         let status = response.status();
         // Good and bad answers alike come with 200.
@@ -190,8 +203,15 @@ impl Exchanger {
         let body = response.body().limit(MAX_ANSWER_BYTES).await.map_err(|error| {
             ExchangeError::Unusable(format!("WeChat's answer broke off: {error}"))
         })?;
-        read_answer(&body)
+        Ok(Fetched { date: response.headers().get(DATE).cloned(), body })
     }
+}
+
+/// A complete answer.
+struct Fetched {
+    /// When WeChat sent it, by WeChat's clock.
+    date: Option<HeaderValue>,
+    body: Bytes,
 }
 
 /// The system's certificate authorities (and `SSL_CERT_FILE`'s), so that a company's own proxy

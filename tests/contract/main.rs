@@ -9,6 +9,7 @@ mod harness;
 
 mod accounts;
 mod code2session;
+mod doctor;
 mod errors;
 mod get_wx_user_phone;
 mod key_ages;

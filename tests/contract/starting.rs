@@ -233,8 +233,13 @@ fn a_busy_port_is_named() {
 fn help_and_version_are_there_for_every_command() {
     let database = Database::create();
     let variables = vec![("DATABASE_URL", database.url().to_owned())];
-    for arguments in [&["--help"][..], &["--version"], &["serve", "--help"], &["migrate", "--help"]]
-    {
+    for arguments in [
+        &["--help"][..],
+        &["--version"],
+        &["serve", "--help"],
+        &["migrate", "--help"],
+        &["doctor", "--help"],
+    ] {
         let (status, log) = Server::spawn(arguments, &variables, &[]).wait();
         assert!(status.success(), "{arguments:?}: {log}");
     }
