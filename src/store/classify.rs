@@ -60,7 +60,14 @@ impl From<Trouble> for StoreError {
 
 /// Parts of messages, in lower case: MySQL's, MariaDB's and their client's, as diesel tells no
 /// error numbers.
-const CONFLICT: &[&str] = &["deadlock", "lock wait timeout", "try restarting transaction", "wsrep"];
+const CONFLICT: &[&str] = &[
+    "deadlock",
+    "lock wait timeout",
+    "try restarting transaction",
+    "wsrep",
+    // Somebody killed the statement; each can be run again.
+    "execution was interrupted",
+];
 const LOST: &[&str] =
     &["gone away", "lost connection", "connection was killed", "packets out of order"];
 const UNAVAILABLE: &[&str] = &[
@@ -73,8 +80,6 @@ const UNAVAILABLE: &[&str] = &[
     "is full",
     "no space",
     "disk full",
-    "execution was interrupted",
-    "server has gone",
     "access denied",
     "command denied",
     "unknown database",
@@ -150,7 +155,6 @@ mod tests {
             "Can't connect to server on '127.0.0.1' (111)",
             "The MariaDB server is running with the --read-only option so it cannot execute this statement",
             "The table 'sessions' is full",
-            "Query execution was interrupted",
         ] {
             assert!(matches!(classify(&unknown(message)), Trouble::Unavailable(_)), "{message}");
         }

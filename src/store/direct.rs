@@ -1,15 +1,14 @@
 //! One connection of a command's own, beside the server's pool: for admins and their scripts.
 
-use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use diesel::QueryResult;
-use diesel::connection::Connection as _;
 use diesel::mysql::MysqlConnection;
 
-use super::classify::{Trouble, classify, unavailable};
+use super::classify::{Trouble, classify};
+use super::links::establish;
 use super::migrations::{SchemaState, schema_state};
 use super::{Result, StoreError};
 use crate::secret::Secret;
@@ -40,19 +39,7 @@ impl Direct {
 
     /// Connects, whatever the database holds.
     pub fn connect_to_any_schema(url: &Secret) -> Result<Self> {
-        let (sender, receiver) = sync_channel(1);
-        let url = url.clone();
-        // A thread, as only it can be left alone when the client does not come back.
-        thread::spawn(move || sender.send(MysqlConnection::establish(url.expose())));
-        match receiver.recv_timeout(CONNECT_TIMEOUT) {
-            Ok(Ok(connection)) => Ok(Self(connection)),
-            Ok(Err(error)) => Err(unavailable(&error.to_string())),
-            Err(RecvTimeoutError::Timeout) => {
-                let seconds = CONNECT_TIMEOUT.as_secs();
-                Err(unavailable(&format!("no answer for {seconds} s")))
-            }
-            Err(RecvTimeoutError::Disconnected) => Err(unavailable("the client gave up")),
-        }
+        establish(url, CONNECT_TIMEOUT, ()).map(Self)
     }
 
     /// How the database's schema compares with this binary's.

@@ -8,22 +8,24 @@ mod codes;
 mod direct;
 mod examine;
 mod key_ages;
+mod links;
 mod migrations;
 mod phones;
 mod rights;
 mod sessions;
 mod sql;
+mod turns;
 mod users;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::AtomicUsize;
+use std::time::{Duration, Instant};
 
 use actix_rt::time::timeout;
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use diesel::QueryResult;
 use diesel::mysql::MysqlConnection;
-use diesel::r2d2::{ConnectionManager, Pool};
+use r2d2::Pool;
 use tokio::sync::Semaphore;
 
 pub use self::classify::StoreError;
@@ -31,18 +33,18 @@ use self::classify::{Trouble, classify, unavailable};
 pub use self::direct::Direct;
 pub use self::examine::{ConnectFailure, Oddity, Settings};
 pub use self::key_ages::{KeyAge, KeyOutcome};
+use self::links::Links;
 pub use self::migrations::{SchemaState, migrate};
 pub use self::rights::Rights;
 pub use self::sessions::{KeyId, Login, StoredLogin};
+use self::turns::{MAX_ABANDONED, Turn, Waiting};
 pub use self::users::{KeyRing, RingKey, User};
 use crate::config::DatabaseConfig;
 
-/// No request waits longer for the database, whatever it does.
+/// No request waits longer for one answer of the database, whatever it does.
 const DEADLINE: Duration = Duration::from_millis(4_500);
-/// How long one attempt to connect may take before it counts as failed.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// Requests that may wait for a connection; each is a few kilobytes.
-const MAX_WAITING: usize = 4_096;
+/// Idle connections are closed before firewalls forget them, which takes most of them minutes.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Deadlocks and certification conflicts are run again this often, with growing pauses.
 const MAX_TRIES: usize = 8;
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
@@ -53,23 +55,29 @@ type Result<T> = std::result::Result<T, StoreError>;
 /// The database, behind a pool of connections.
 #[derive(Clone)]
 pub struct Store {
-    pool: Pool<ConnectionManager<MysqlConnection>>,
+    pool: Pool<Links>,
+    links: Links,
     /// One permit a connection, so that no thread waits for one.
     turns: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
+    abandoned: Arc<AtomicUsize>,
 }
 
 impl Store {
     /// Connects when first used, so that this cannot fail.
     pub fn new(config: &DatabaseConfig) -> Self {
+        // Links of abandoned threads are still counted by the pool.
+        let max_links = config.pool_size.saturating_add(MAX_ABANDONED as u32);
+        let links = Links::new(config.url.clone());
         let pool = Pool::builder()
-            .max_size(config.pool_size)
+            .max_size(max_links)
             .min_idle(Some(0))
-            .connection_timeout(CONNECT_TIMEOUT)
-            .error_handler(Box::new(r2d2::NopErrorHandler))
-            .build_unchecked(ConnectionManager::new(config.url.expose()));
+            .idle_timeout(Some(IDLE_TIMEOUT))
+            .connection_timeout(DEADLINE)
+            .test_on_check_out(false)
+            .build_unchecked(links.clone());
         let turns = Arc::new(Semaphore::new(config.pool_size as usize));
-        Self { pool, turns, waiting: Arc::default() }
+        Self { pool, links, turns, waiting: Arc::default(), abandoned: Arc::default() }
     }
 
     /// Whether the database answers, and how its schema compares with this binary's.
@@ -84,77 +92,90 @@ impl Store {
         T: Send + 'static,
         F: FnMut(&mut MysqlConnection) -> QueryResult<T> + Send + 'static,
     {
-        let _waiting = Waiting::enter(&self.waiting)?;
-        match timeout(DEADLINE, self.run_in_turn(work)).await {
-            Ok(done) => done,
-            Err(_) => {
-                Err(StoreError::Unavailable("no answer from the database in time".to_owned()))
-            }
-        }
+        let waiting = Waiting::enter(&self.waiting)?;
+        let store = self.clone();
+        // A task of its own, so that a stuck thread loses its turn also if the caller hangs up.
+        let running = actix_rt::spawn(async move {
+            let _waiting = waiting;
+            store.run_in_time(work).await
+        });
+        running.await.unwrap_or_else(|error| Err(StoreError::Bug(error.to_string())))
     }
 
-    async fn run_in_turn<T, F>(&self, work: F) -> Result<T>
+    async fn run_in_time<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnMut(&mut MysqlConnection) -> QueryResult<T> + Send + 'static,
     {
+        let deadline = Instant::now() + DEADLINE;
+        let late = || StoreError::Unavailable("no answer from the database in time".to_owned());
         let closed = |_| StoreError::Unavailable("the store is closed".to_owned());
-        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(closed)?;
-        let pool = self.pool.clone();
+        let turn = Arc::clone(&self.turns).acquire_owned();
+        let turn = timeout(DEADLINE, turn).await.map_err(|_| late())?.map_err(closed)?;
+        let turn = Arc::new(Turn::new(turn, Arc::clone(&self.abandoned)));
+        let (store, of_thread) = (self.clone(), Arc::clone(&turn));
         let running = actix_rt::task::spawn_blocking(move || {
-            let done = run_with_retries(&pool, work);
-            drop(turn);
+            let done = store.run_with_retries(work, deadline);
+            of_thread.end();
             done
         });
-        running.await.unwrap_or_else(|error| Err(StoreError::Bug(error.to_string())))
-    }
-}
-
-fn run_with_retries<T>(
-    pool: &Pool<ConnectionManager<MysqlConnection>>,
-    mut work: impl FnMut(&mut MysqlConnection) -> QueryResult<T>,
-) -> Result<T> {
-    let mut pauses = ExponentialBuilder::new()
-        .with_min_delay(FIRST_PAUSE)
-        .with_max_delay(LAST_PAUSE)
-        .with_max_times(MAX_TRIES - 1)
-        .with_jitter()
-        .build();
-    loop {
-        let mut connection = pool.get().map_err(|error| unavailable(&error.to_string()))?;
-        let error = match work(&mut connection) {
-            Ok(done) => return Ok(done),
-            Err(error) => classify(&error),
-        };
-        // The pool checks a connection before it gives it out again, so a dead one goes by itself.
-        drop(connection);
-        let pause = match &error {
-            Trouble::Conflict(_) | Trouble::Lost(_) => pauses.next(),
-            Trouble::Unavailable(_) | Trouble::Bug(_) => None,
-        };
-        let Some(pause) = pause else {
-            return Err(error.into());
-        };
-        log::debug!("running a statement again in {} ms: {error}", pause.as_millis());
-        std::thread::sleep(pause);
-    }
-}
-
-/// Counts one request among those that wait, until it is dropped.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl<'a> Waiting<'a> {
-    fn enter(count: &'a AtomicUsize) -> Result<Self> {
-        let waiting = Self(count);
-        match count.fetch_add(1, Ordering::Relaxed) < MAX_WAITING {
-            true => Ok(waiting),
-            false => Err(StoreError::Busy),
+        match timeout(deadline.saturating_duration_since(Instant::now()), running).await {
+            Ok(done) => done.unwrap_or_else(|error| Err(StoreError::Bug(error.to_string()))),
+            Err(_) => {
+                turn.abandon();
+                Err(late())
+            }
         }
     }
-}
 
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+    fn run_with_retries<T>(
+        &self,
+        mut work: impl FnMut(&mut MysqlConnection) -> QueryResult<T>,
+        deadline: Instant,
+    ) -> Result<T> {
+        let mut pauses = ExponentialBuilder::new()
+            .with_min_delay(FIRST_PAUSE)
+            .with_max_delay(LAST_PAUSE)
+            .with_max_times(MAX_TRIES - 1)
+            .with_jitter()
+            .build();
+        loop {
+            let error = match self.run_once(&mut work)? {
+                Ok(done) => return Ok(done),
+                Err(trouble) => trouble,
+            };
+            let pause = match &error {
+                Trouble::Conflict(_) | Trouble::Lost(_) => pauses.next(),
+                Trouble::Unavailable(_) | Trouble::Bug(_) => None,
+            };
+            let Some(pause) = pause.filter(|pause| Instant::now() + *pause < deadline) else {
+                return Err(error.into());
+            };
+            log::debug!("running a statement again in {} ms: {error}", pause.as_millis());
+            std::thread::sleep(pause);
+        }
+    }
+
+    /// The connection goes back to the pool only after success: what failed may have left it in the
+    /// middle of a transaction, or with a database that has become read-only.
+    fn run_once<T>(
+        &self,
+        work: &mut impl FnMut(&mut MysqlConnection) -> QueryResult<T>,
+    ) -> Result<std::result::Result<T, Trouble>> {
+        let mut link = self.pool.get().map_err(|error| unavailable(&error.to_string()))?;
+        let mut connection = self.links.take(&mut link)?;
+        match work(&mut connection) {
+            Ok(done) => {
+                link.put(connection);
+                Ok(Ok(done))
+            }
+            Err(error) => {
+                let trouble = classify(&error);
+                if matches!(trouble, Trouble::Lost(_)) {
+                    self.links.lost();
+                }
+                Ok(Err(trouble))
+            }
+        }
     }
 }

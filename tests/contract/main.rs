@@ -9,6 +9,7 @@ mod harness;
 
 mod accounts;
 mod code2session;
+mod database_trouble;
 mod doctor;
 mod errors;
 mod get_wx_user_phone;

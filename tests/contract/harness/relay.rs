@@ -1,19 +1,22 @@
-//! The network between a server and its database, which a test can cut.
+//! The network between a server and its database, which a test can cut or make silent.
 
-use std::io;
+use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// Passes bytes on, both ways, until it is cut.
+/// Passes bytes on, both ways, until it is told otherwise.
 pub struct Relay {
     address: SocketAddr,
     inside: Arc<Inside>,
 }
 
+#[derive(Default)]
 struct Inside {
     is_cut: AtomicBool,
+    /// Connections whose number is below this are silent: what is sent over them is lost.
+    silent_below: AtomicUsize,
     streams: Mutex<Vec<TcpStream>>,
 }
 
@@ -21,7 +24,7 @@ impl Relay {
     pub fn to(target: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("a bound listener has an address");
-        let inside = Arc::new(Inside { is_cut: AtomicBool::new(false), streams: Mutex::default() });
+        let inside = Arc::new(Inside::default());
         let (accepting, target) = (Arc::clone(&inside), target.to_owned());
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
@@ -46,23 +49,44 @@ impl Relay {
         }
     }
 
+    /// Swallows what is sent over every connection, and every further one, and resets none.
+    pub fn swallow(&self) {
+        self.inside.silent_below.store(usize::MAX, Ordering::SeqCst);
+    }
+
+    /// New connections work again; those that fell silent stay so.
     pub fn mend(&self) {
+        let joined = self.inside.streams.lock().expect("no thread panics").len();
+        self.inside.silent_below.store(joined, Ordering::SeqCst);
         self.inside.is_cut.store(false, Ordering::SeqCst);
     }
 }
 
 impl Inside {
-    fn join(&self, client: TcpStream, target: &str) -> io::Result<()> {
+    fn join(self: &Arc<Self>, client: TcpStream, target: &str) -> io::Result<()> {
         let server = TcpStream::connect(target)?;
-        for (mut from, mut to) in
+        let number = {
+            let mut streams = self.streams.lock().expect("no thread panics");
+            streams.extend([client.try_clone()?, server.try_clone()?]);
+            streams.len() - 1
+        };
+        for (from, to) in
             [(client.try_clone()?, server.try_clone()?), (server.try_clone()?, client.try_clone()?)]
         {
-            thread::spawn(move || {
-                let _ = io::copy(&mut from, &mut to);
-                let _ = to.shutdown(Shutdown::Both);
-            });
+            let inside = Arc::clone(self);
+            thread::spawn(move || inside.pass(number, from, to));
         }
-        self.streams.lock().expect("no thread panics").extend([client, server]);
         Ok(())
+    }
+
+    fn pass(&self, number: usize, mut from: TcpStream, mut to: TcpStream) {
+        let mut bytes = [0; 16 * 1_024];
+        while let Ok(length @ 1..) = from.read(&mut bytes) {
+            let is_silent = number < self.silent_below.load(Ordering::SeqCst);
+            if !is_silent && to.write_all(&bytes[..length]).is_err() {
+                break;
+            }
+        }
+        let _ = to.shutdown(Shutdown::Both);
     }
 }

@@ -152,6 +152,9 @@ impl Log {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        if thread::panicking() {
+            println!("the log of wxauth:\n{}", self.log());
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,0 +1,140 @@
+//! What the pool keeps: connections that are made by the one who needs them.
+//!
+//! diesel's MySQL connection has no timeouts, and r2d2 would connect on threads of its own: a
+//! database that does not answer would block them for good, and one that refuses would be asked
+//! again only after a growing pause. So r2d2 gives out empty links and never waits; whoever gets
+//! one connects, for a bounded time.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use diesel::mysql::MysqlConnection;
+use diesel::prelude::*;
+use r2d2::ManageConnection;
+
+use super::classify::{StoreError, unavailable};
+use crate::secret::Secret;
+
+/// How long one attempt to connect may take before it counts as failed.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Attempts to connect that hang, each a thread that ends when the system gives its socket up;
+/// while there are so many, none is made.
+const MAX_HANGING: usize = 64;
+/// A connection's thread does little but wait.
+const STACK_BYTES: usize = 256 * 1_024;
+
+/// Makes links and tells which of them are of no more use; clones share everything.
+#[derive(Clone)]
+pub(super) struct Links {
+    url: Secret,
+    /// Grows whenever a connection is found dead: older ones may have died with it, in a restart
+    /// of the database, so they are made anew rather than asked.
+    epoch: Arc<AtomicU64>,
+    hanging: Arc<AtomicUsize>,
+}
+
+/// A connection, or the place of one.
+pub(super) struct Link {
+    connection: Option<MysqlConnection>,
+    epoch: u64,
+}
+
+impl Links {
+    pub fn new(url: Secret) -> Self {
+        Self { url, epoch: Arc::default(), hanging: Arc::default() }
+    }
+
+    /// The link's connection, made now if there is none that can be trusted.
+    ///
+    /// It leaves the link, which the pool throws away unless it is given back.
+    pub fn take(&self, link: &mut Link) -> Result<MysqlConnection, StoreError> {
+        let epoch = self.epoch.load(Ordering::Relaxed);
+        match link.connection.take() {
+            Some(connection) if link.epoch == epoch => Ok(connection),
+            _ => {
+                link.epoch = epoch;
+                self.establish()
+            }
+        }
+    }
+
+    /// Tells that a connection was found dead.
+    pub fn lost(&self) {
+        self.epoch.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn establish(&self) -> Result<MysqlConnection, StoreError> {
+        let hanging = Hanging::enter(&self.hanging)
+            .ok_or_else(|| unavailable("too many attempts to connect hang"))?;
+        establish(&self.url, CONNECT_TIMEOUT, hanging)
+    }
+}
+
+/// Connects on a thread, as only that can be left behind when the client does not come back. The
+/// thread drops `held` when it ends.
+pub(super) fn establish(
+    url: &Secret,
+    limit: Duration,
+    held: impl Send + 'static,
+) -> Result<MysqlConnection, StoreError> {
+    let url = url.clone();
+    let (sender, receiver) = sync_channel(1);
+    let connecting = move || {
+        let _held = held;
+        // Nobody waits any more after the limit; the connection is closed then.
+        let _ = sender.send(MysqlConnection::establish(url.expose()));
+    };
+    let builder = thread::Builder::new().name("connect".to_owned()).stack_size(STACK_BYTES);
+    builder.spawn(connecting).map_err(|error| unavailable(&error.to_string()))?;
+    match receiver.recv_timeout(limit) {
+        Ok(established) => established.map_err(|error| unavailable(&error.to_string())),
+        Err(RecvTimeoutError::Timeout) => {
+            Err(unavailable(&format!("no answer within {} s", limit.as_secs())))
+        }
+        Err(RecvTimeoutError::Disconnected) => Err(unavailable("the client gave up")),
+    }
+}
+
+impl ManageConnection for Links {
+    type Connection = Link;
+    type Error = Infallible;
+
+    fn connect(&self) -> Result<Link, Infallible> {
+        Ok(Link { connection: None, epoch: 0 })
+    }
+
+    fn is_valid(&self, _: &mut Link) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn has_broken(&self, link: &mut Link) -> bool {
+        link.connection.is_none()
+    }
+}
+
+impl Link {
+    /// Gives back a connection that works.
+    pub fn put(&mut self, connection: MysqlConnection) {
+        self.connection = Some(connection);
+    }
+}
+
+/// Counts one attempt to connect, until it is dropped.
+struct Hanging(Arc<AtomicUsize>);
+
+impl Hanging {
+    fn enter(count: &Arc<AtomicUsize>) -> Option<Self> {
+        let entered = Self(Arc::clone(count));
+        (count.fetch_add(1, Ordering::Relaxed) < MAX_HANGING).then_some(entered)
+    }
+}
+
+impl Drop for Hanging {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,65 @@
+//! Who may use a connection, and how many wait for their turn.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::{Result, StoreError};
+
+/// Requests that may wait for a connection; each is a few kilobytes.
+const MAX_WAITING: usize = 4_096;
+/// Threads that a silent database holds and whose turn has gone to others.
+pub(super) const MAX_ABANDONED: usize = 64;
+
+/// The right to use a connection, shared by the thread that uses it and the one that waits.
+pub(super) struct Turn {
+    permit: Mutex<Option<OwnedSemaphorePermit>>,
+    abandoned: Arc<AtomicUsize>,
+}
+
+impl Turn {
+    pub fn new(permit: OwnedSemaphorePermit, abandoned: Arc<AtomicUsize>) -> Self {
+        Self { permit: Mutex::new(Some(permit)), abandoned }
+    }
+
+    /// The thread is done.
+    pub fn end(&self) {
+        if self.take().is_none() {
+            self.abandoned.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The thread does not return: its turn goes to the next, unless too many hang already.
+    pub fn abandon(&self) {
+        if self.abandoned.fetch_add(1, Ordering::Relaxed) >= MAX_ABANDONED || self.take().is_none()
+        {
+            self.abandoned.fetch_sub(1, Ordering::Relaxed);
+        } else {
+            log::warn!("the database does not answer: a thread waits for it, others go on");
+        }
+    }
+
+    fn take(&self) -> Option<OwnedSemaphorePermit> {
+        self.permit.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Counts one request among those that wait, until it is dropped.
+pub(super) struct Waiting(Arc<AtomicUsize>);
+
+impl Waiting {
+    pub fn enter(count: &Arc<AtomicUsize>) -> Result<Self> {
+        let waiting = Self(Arc::clone(count));
+        match count.fetch_add(1, Ordering::Relaxed) < MAX_WAITING {
+            true => Ok(waiting),
+            false => Err(StoreError::Busy),
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
