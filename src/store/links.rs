@@ -93,7 +93,7 @@ pub(super) fn establish(
     match receiver.recv_timeout(limit) {
         Ok(established) => established.map_err(|error| unavailable(&error.to_string())),
         Err(RecvTimeoutError::Timeout) => {
-            Err(unavailable(&format!("no answer within {} s", limit.as_secs())))
+            Err(unavailable(&format!("no answer for {} s", limit.as_secs())))
         }
         Err(RecvTimeoutError::Disconnected) => Err(unavailable("the client gave up")),
     }
