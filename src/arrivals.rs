@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actix_rt::time::{Instant, sleep, timeout};
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{Notify, Semaphore, oneshot};
 
 use crate::error::{Error, Result};
@@ -29,6 +30,7 @@ pub struct Arrivals {
     /// Told when somebody begins to wait.
     begun: Notify,
     next_ticket: AtomicU64,
+    waiting_requests: Gauge,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -46,13 +48,14 @@ struct Waiter {
 }
 
 impl Arrivals {
-    pub fn new(store: Store) -> Self {
+    pub fn new(store: Store, waiting_requests: Gauge) -> Self {
         Self {
             store,
             seats: Semaphore::new(MAX_WAITING),
             waiting: Mutex::default(),
             begun: Notify::new(),
             next_ticket: AtomicU64::new(0),
+            waiting_requests,
         }
     }
 
@@ -121,6 +124,7 @@ impl Arrivals {
         let ticket = self.next_ticket.fetch_add(1, Ordering::Relaxed);
         let (wake, woken) = oneshot::channel();
         self.lock().entry(awaited.clone()).or_default().push(Waiter { ticket, tried, wake });
+        self.waiting_requests.inc();
         let _leaving = Leaving { arrivals: self, awaited, ticket };
         self.begun.notify_one();
         log::debug!("waiting for a late login");
@@ -158,6 +162,7 @@ struct Leaving<'a> {
 
 impl Drop for Leaving<'_> {
     fn drop(&mut self) {
+        self.arrivals.waiting_requests.dec();
         let mut waiting = self.arrivals.lock();
         if let Some(waiters) = waiting.get_mut(&self.awaited) {
             waiters.retain(|waiter| waiter.ticket != self.ticket);

@@ -16,6 +16,8 @@ pub struct Config {
     pub database: DatabaseConfig,
     pub wechat: WeChatConfig,
     pub bind: SocketAddr,
+    /// Where Prometheus reads; `None` is nowhere.
+    pub metrics_bind: Option<SocketAddr>,
     /// How long a stored key counts as alive.
     pub session_ttl: Duration,
     /// How old the watermark of encrypted data may be.
@@ -104,6 +106,7 @@ impl Config {
         let database = DatabaseConfig::read(problems);
         let wechat = WeChatConfig::read(problems);
         let bind = problems.note(address("BIND", "127.0.0.1:8080"));
+        let metrics_bind = problems.note(optional_address("METRICS_BIND"));
         let session_ttl =
             problems.note(seconds("SESSION_TTL_SECONDS", 259_200, 1..=10 * A_YEAR_SECONDS));
         let phone_data_max_age =
@@ -117,6 +120,7 @@ impl Config {
             database: database?,
             wechat: wechat?,
             bind: bind?,
+            metrics_bind: metrics_bind?,
             session_ttl: session_ttl?,
             phone_data_max_age: phone_data_max_age?,
             login_grace: login_grace?,
@@ -231,9 +235,17 @@ fn response_shape() -> Result<ResponseShape> {
 }
 
 fn address(name: &str, default: &str) -> Result<SocketAddr> {
-    let text = variable(name)?.unwrap_or_else(|| default.to_owned());
+    let address = optional_address(name)?;
+    address.map_or_else(|| parse_address(name, default), Ok)
+}
+
+fn optional_address(name: &str) -> Result<Option<SocketAddr>> {
+    variable(name)?.map(|text| parse_address(name, &text)).transpose()
+}
+
+fn parse_address(name: &str, text: &str) -> Result<SocketAddr> {
     let must_be = "an address and a port, such as 127.0.0.1:8080";
-    text.parse().map_err(|_| must(name, must_be).showing(&text))
+    text.parse().map_err(|_| must(name, must_be).showing(text))
 }
 
 fn seconds(name: &str, default: u64, range: RangeInclusive<u64>) -> Result<Duration> {

@@ -14,6 +14,7 @@ use actix_web::web::Data;
 use actix_web::{HttpMessage as _, HttpResponse};
 
 use crate::error::Error;
+use crate::metrics::Metrics;
 use crate::phone::OpenedBy;
 use crate::repair::Repairs;
 use crate::stopping::Closing;
@@ -74,6 +75,7 @@ pub async fn edge<B: MessageBody>(
     let request_id = request_id(&request);
     let facts = Facts::default();
     let closing = request.app_data::<Data<Closing>>().is_some_and(|closing| closing.has_begun());
+    let metrics = request.app_data::<Data<Metrics>>().cloned();
     request.extensions_mut().insert(facts.clone());
 
     let mut response = next.call(request).await?;
@@ -84,7 +86,11 @@ pub async fn edge<B: MessageBody>(
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_REQUEST_ID, request_id.clone());
-    write_lines(&response, &facts, request_id.to_str().unwrap_or_default(), started.elapsed());
+    let elapsed = started.elapsed();
+    if let Some(metrics) = metrics {
+        metrics.requests.answered(response.request().path(), error(&response), elapsed);
+    }
+    write_lines(&response, &facts, request_id.to_str().unwrap_or_default(), elapsed);
     Ok(response)
 }
 
@@ -106,13 +112,17 @@ fn request_id(request: &ServiceRequest) -> HeaderValue {
     }
 }
 
+fn error<B>(response: &ServiceResponse<B>) -> Option<&Error> {
+    response.response().error().and_then(|error| error.as_error())
+}
+
 fn write_lines<B>(
     response: &ServiceResponse<B>,
     facts: &Facts,
     request_id: &str,
     elapsed: Duration,
 ) {
-    let error = response.response().error().and_then(|error| error.as_error::<Error>());
+    let error = error(response);
     if let Some(error) = error {
         log::log!(error.level(), "request_id={request_id} error={} cause: {error}", error.name());
     }

@@ -49,6 +49,27 @@ pub enum Invalid {
 
 pub type Result<T> = std::result::Result<T, Error>;
 
+/// Every name that [`Error::name`] gives.
+pub const NAMES: [&str; 17] = [
+    "invalid_request",
+    "login_required",
+    "session_expired",
+    "code_rejected",
+    "decrypt_failed",
+    "user_blocked",
+    "not_found",
+    "method_not_allowed",
+    "payload_too_large",
+    "unsupported_media_type",
+    "rate_limited",
+    "internal_error",
+    "wechat_error",
+    "wechat_misconfigured",
+    "database_unavailable",
+    "busy",
+    "wechat_timeout",
+];
+
 /// One row of the error table in the README.
 struct Row {
     status: StatusCode,

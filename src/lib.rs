@@ -13,6 +13,7 @@ pub mod edge;
 pub mod error;
 pub mod logging;
 pub mod login;
+pub mod metrics;
 pub mod open_data;
 pub mod phone;
 pub mod purge;

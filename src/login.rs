@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use actix_rt::ArbiterHandle;
 use actix_rt::time::{Instant, sleep};
+use tokio::sync::watch;
 
 use crate::arrivals::Arrivals;
 use crate::codes::{Begin, Codes, Ended, Outcome, Run};
 use crate::error::{Error, Result};
+use crate::metrics::Metrics;
 use crate::store::{KeyId, Login, Store, StoredLogin};
 use crate::values::{CodeHash, LoginCode};
 use crate::wechat::{ExchangeError, Session, WeChat};
@@ -26,6 +28,7 @@ struct Inside {
     store: Store,
     arrivals: Arc<Arrivals>,
     codes: Codes,
+    metrics: Arc<Metrics>,
     /// Where logins run that may outlive their request.
     background: ArbiterHandle,
     ttl_seconds: i64,
@@ -37,22 +40,34 @@ impl Logins {
         wechat: WeChat,
         store: Store,
         arrivals: Arc<Arrivals>,
+        metrics: Arc<Metrics>,
         background: ArbiterHandle,
         ttl: Duration,
         grace: Duration,
     ) -> Self {
         let ttl_seconds = ttl.as_secs() as i64;
         let codes = Codes::default();
-        Self(Arc::new(Inside { wechat, store, arrivals, codes, background, ttl_seconds, grace }))
+        Self(Arc::new(Inside {
+            wechat,
+            store,
+            arrivals,
+            codes,
+            metrics,
+            background,
+            ttl_seconds,
+            grace,
+        }))
     }
 
     /// Answers only after the key is committed; the same code again gets the same openid.
     pub async fn login(&self, code: LoginCode) -> Result<StoredLogin> {
         let code_hash = code.hash();
-        let mut outcome = match self.0.codes.begin(code_hash)? {
-            Begin::Repeated(key) => return self.0.repeat(key).await,
-            Begin::Refused(error) => return self.0.find(code_hash).await?.ok_or(error),
-            Begin::Join(outcome) => outcome,
+        let outcome = match self.0.codes.begin(code_hash)? {
+            Begin::Repeated(key) => return self.0.again(self.0.repeat(key).await),
+            Begin::Refused(error) => {
+                return self.0.again(self.0.find(code_hash).await?.ok_or(error));
+            }
+            Begin::Join(outcome) => return self.0.again(outcome_of(outcome).await),
             Begin::Run(run, exchanged) => {
                 let outcome = run.receiver();
                 let inside = Arc::clone(&self.0);
@@ -60,9 +75,7 @@ impl Logins {
                 outcome
             }
         };
-        let ended = outcome.wait_for(Option::is_some).await;
-        let lost = || Err(Error::Internal("a login ended without an outcome".to_owned()));
-        ended.ok().and_then(|outcome| outcome.clone()).unwrap_or_else(lost)
+        outcome_of(outcome).await
     }
 
     /// Waits until no login is under way, at most this long.
@@ -122,7 +135,10 @@ impl Inside {
     ) -> (Outcome, Option<Ended>) {
         let deadline = Instant::now() + self.grace;
         match self.find_until(code_hash, deadline).await {
-            Ok(Some(found)) => stored_outcome(found),
+            Ok(Some(found)) => {
+                self.metrics.codes_answered_again.inc();
+                stored_outcome(found)
+            }
             Ok(None) => (Err(refusal.clone()), Some(Ended::Refused(refusal))),
             Err(error) => (Err(error), None),
         }
@@ -144,11 +160,25 @@ impl Inside {
         Ok(self.store.login_by_code(code).await?)
     }
 
+    /// Counts an answer that cost no exchange.
+    fn again(&self, outcome: Outcome) -> Outcome {
+        if outcome.is_ok() {
+            self.metrics.codes_answered_again.inc();
+        }
+        outcome
+    }
+
     /// A code that brought its key before. If that is gone, an admin took it away.
     async fn repeat(&self, key: KeyId) -> Result<StoredLogin> {
         let revoked = || Error::CodeRejected("the key that this code brought is gone".to_owned());
         self.store.login_by_key(key).await?.ok_or_else(revoked)
     }
+}
+
+async fn outcome_of(mut outcome: watch::Receiver<Option<Outcome>>) -> Outcome {
+    let ended = outcome.wait_for(Option::is_some).await;
+    let lost = || Err(Error::Internal("a login ended without an outcome".to_owned()));
+    ended.ok().and_then(|outcome| outcome.clone()).unwrap_or_else(lost)
 }
 
 fn stored_outcome(login: StoredLogin) -> (Outcome, Option<Ended>) {

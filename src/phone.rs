@@ -7,6 +7,7 @@ use actix_rt::time::{Instant, sleep_until};
 
 use crate::arrivals::Arrivals;
 use crate::error::{Error, Result};
+use crate::metrics::Metrics;
 use crate::open_data::{self, EncryptedData, Expected, Unopened};
 use crate::store::{KeyRing, RingKey, Store};
 use crate::tally::Tally;
@@ -21,6 +22,7 @@ pub struct Phones {
     pub store: Store,
     pub arrivals: Arc<Arrivals>,
     pub tally: Arc<Tally>,
+    pub metrics: Arc<Metrics>,
     pub appid: String,
     /// How old the data's watermark may be.
     pub max_age: Duration,
@@ -64,6 +66,7 @@ impl Phones {
     pub async fn authorise(&self, openid: OpenId, data: EncryptedData) -> Result<Authorised> {
         let started = Instant::now();
         self.tally.repaired(data.repairs());
+        self.metrics.keys.repaired(data.repairs());
         let mut tried = Tried::default();
         let (ring, phone, opened_by) =
             match self.open_in_time(&openid, &data, &mut tried, started + self.grace).await? {
@@ -116,7 +119,9 @@ impl Phones {
                 Ok(phone) => {
                     let (place, of) = (index + 1, ring.keys.len());
                     self.tally.opened(key, place);
-                    return Some((phone, OpenedBy { place, of, age: key.age, was_late }));
+                    let opened_by = OpenedBy { place, of, age: key.age, was_late };
+                    self.metrics.keys.opened(&opened_by);
+                    return Some((phone, opened_by));
                 }
                 Err(unopened) => tried.add(key, unopened),
             }

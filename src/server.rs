@@ -14,6 +14,7 @@ use crate::arrivals::Arrivals;
 use crate::config::Config;
 use crate::edge::edge;
 use crate::login::Logins;
+use crate::metrics::{self, Metrics};
 use crate::phone::Phones;
 use crate::purge;
 use crate::request::MAX_BODY_BYTES;
@@ -30,16 +31,24 @@ const LAST_LOGINS: Duration = Duration::from_secs(4);
 /// Longer than common load balancers' own, so that it is they who close.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
-/// Serves until SIGTERM or SIGINT; requests under way are finished first.
-pub async fn serve(config: Config, store: Store, listener: TcpListener) -> io::Result<()> {
+/// Serves until SIGTERM or SIGINT; requests under way are finished first. Prometheus is answered
+/// on a listener of its own, if there is one.
+pub async fn serve(
+    config: Config,
+    store: Store,
+    listener: TcpListener,
+    metrics_listener: Option<TcpListener>,
+) -> io::Result<()> {
+    let metrics = Arc::new(Metrics::new());
     // One thread for what outlives requests: exchanges with WeChat, and what runs now and then.
     let background = Arbiter::new().handle();
-    let arrivals = Arc::new(Arrivals::new(store.clone()));
+    let arrivals = Arc::new(Arrivals::new(store.clone(), metrics.waiting_requests.clone()));
     let tally = Arc::new(Tally::new());
     let logins = Logins::new(
-        WeChat::start(config.wechat.clone(), &background),
+        WeChat::start(config.wechat.clone(), Arc::clone(&metrics), &background),
         store.clone(),
         Arc::clone(&arrivals),
+        Arc::clone(&metrics),
         background.clone(),
         config.session_ttl,
         config.login_grace,
@@ -48,6 +57,7 @@ pub async fn serve(config: Config, store: Store, listener: TcpListener) -> io::R
         store: store.clone(),
         arrivals: Arc::clone(&arrivals),
         tally: Arc::clone(&tally),
+        metrics: Arc::clone(&metrics),
         appid: config.wechat.appid.clone(),
         max_age: config.phone_data_max_age,
         grace: config.login_grace,
@@ -56,8 +66,8 @@ pub async fn serve(config: Config, store: Store, listener: TcpListener) -> io::R
     let (flushing, flushed_store) = (Arc::clone(&tally), store.clone());
     background.spawn(async move { flushing.flush_now_and_then(&flushed_store).await });
     if let Some(every) = config.purge_interval {
-        let store = store.clone();
-        background.spawn(async move { purge::now_and_then(&store, every).await });
+        let (store, metrics) = (store.clone(), Arc::clone(&metrics));
+        background.spawn(async move { purge::now_and_then(&store, every, &metrics.purges).await });
     }
 
     let closing = Closing::default();
@@ -67,16 +77,18 @@ pub async fn serve(config: Config, store: Store, listener: TcpListener) -> io::R
         Data::new(store.clone()),
         Data::new(config.response_shape),
         Data::new(closing.clone()),
+        Data::from(Arc::clone(&metrics)),
     );
     let address = listener.local_addr()?;
     let server = HttpServer::new(move || {
-        let (logins, phones, store, shape, closing) = data.clone();
+        let (logins, phones, store, shape, closing, metrics) = data.clone();
         App::new()
             .app_data(logins)
             .app_data(phones)
             .app_data(store)
             .app_data(shape)
             .app_data(closing)
+            .app_data(metrics)
             .app_data(PayloadConfig::new(MAX_BODY_BYTES))
             .wrap(from_fn(edge))
             .configure(routes::configure)
@@ -87,12 +99,17 @@ pub async fn serve(config: Config, store: Store, listener: TcpListener) -> io::R
     .disable_signals()
     .listen(listener)?
     .run();
+    let metrics_server =
+        metrics_listener.map(|listener| metrics::serve(metrics, listener)).transpose()?;
     stop_on_signal(server.handle(), closing)?;
     log::info!("listening on http://{address}");
     server.await?;
 
     logins.finish(LAST_LOGINS).await;
     tally.flush(&store).await;
+    if let Some(metrics_server) = metrics_server {
+        metrics_server.stop(false).await;
+    }
     log::info!("stopped");
     Ok(())
 }

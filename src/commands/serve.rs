@@ -1,6 +1,6 @@
 //! `wxauth serve`: waits for the database, checks its schema, serves.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use actix_rt::time::{Instant, sleep};
@@ -36,11 +36,17 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
             )
             .into());
         }
-        let listener = TcpListener::bind(config.bind)
-            .map_err(|error| format!("cannot listen on BIND={}: {error}", config.bind))?;
-        server::serve(config, store, listener).await?;
+        let listener = listen("BIND", config.bind)?;
+        let metrics_bind = config.metrics_bind;
+        let metrics = metrics_bind.map(|address| listen("METRICS_BIND", address)).transpose()?;
+        server::serve(config, store, listener, metrics).await?;
         Ok(Outcome::Done)
     })
+}
+
+fn listen(name: &str, address: SocketAddr) -> Result<TcpListener> {
+    let refused = |error| format!("cannot listen on {name}={address}: {error}").into();
+    TcpListener::bind(address).map_err(refused)
 }
 
 async fn wait_for_database(store: &Store) -> Result<SchemaState> {

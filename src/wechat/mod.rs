@@ -16,9 +16,10 @@ use awc::http::header::{DATE, HeaderValue};
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use self::answer::read_answer;
+use self::answer::{read_answer, read_errcode};
 pub use self::probe::{Credentials, Probe, probe};
 use crate::config::WeChatConfig;
+use crate::metrics::{Attempt, Exchanges, Metrics};
 use crate::values::{LoginCode, OpenId, SessionKey, UnionId};
 
 /// Exchanges under way at once; each may hold an answer of [`MAX_ANSWER_BYTES`].
@@ -97,16 +98,19 @@ struct Job {
 
 impl WeChat {
     /// Makes a thread the one that talks to WeChat.
-    pub fn start(config: WeChatConfig, thread: &ArbiterHandle) -> Self {
+    pub fn start(config: WeChatConfig, metrics: Arc<Metrics>, thread: &ArbiterHandle) -> Self {
         let (jobs, mut arriving) = mpsc::unbounded_channel::<Job>();
         thread.spawn_fn(move || {
             actix_rt::spawn(async move {
                 let exchanger = Rc::new(Exchanger::new(&config));
                 while let Some(job) = arriving.recv().await {
-                    let exchanger = Rc::clone(&exchanger);
+                    let (exchanger, metrics) = (Rc::clone(&exchanger), Arc::clone(&metrics));
                     actix_rt::spawn(async move {
+                        let begun = Instant::now();
+                        let answer = exchanger.exchange(&job.code, &metrics.exchanges).await;
+                        metrics.exchanges.ended(begun.elapsed());
                         // A caller that is gone has no use for the answer.
-                        let _ = job.answer.send(exchanger.exchange(&job.code).await);
+                        let _ = job.answer.send(answer);
                     });
                 }
             });
@@ -158,7 +162,11 @@ impl Exchanger {
         Self { client, url_up_to_code, budget: config.timeout }
     }
 
-    async fn exchange(&self, code: &LoginCode) -> Result<Session, ExchangeError> {
+    async fn exchange(
+        &self,
+        code: &LoginCode,
+        metrics: &Exchanges,
+    ) -> Result<Session, ExchangeError> {
         let deadline = Instant::now() + self.budget;
         let url = self.url(code.expose());
         let mut pauses = ExponentialBuilder::new()
@@ -170,7 +178,10 @@ impl Exchanger {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let attempt = timeout(left, self.attempt(&url)).await;
-            let error = match attempt.unwrap_or(Err(ExchangeError::Timeout)) {
+            let (attempt, answer) =
+                attempt.unwrap_or((Attempt::Timeout, Err(ExchangeError::Timeout)));
+            metrics.attempted(attempt);
+            let error = match answer {
                 Err(error @ ExchangeError::NotConsumed(_)) => error,
                 done => return done,
             };
@@ -189,8 +200,14 @@ impl Exchanger {
         format!("{}{code}", self.url_up_to_code)
     }
 
-    async fn attempt(&self, url: &str) -> Result<Session, ExchangeError> {
-        read_answer(&self.fetch(url).await?.body)
+    async fn attempt(&self, url: &str) -> (Attempt, Result<Session, ExchangeError>) {
+        match self.fetch(url).await {
+            Ok(Fetched { body, .. }) => {
+                let answer = read_answer(&body);
+                (answered(&answer, &body), answer)
+            }
+            Err(error) => (unanswered(&error), Err(error)),
+        }
     }
 
     async fn fetch(&self, url: &str) -> Result<Fetched, ExchangeError> {
@@ -204,6 +221,21 @@ impl Exchanger {
             ExchangeError::Unusable(format!("WeChat's answer broke off: {error}"))
         })?;
         Ok(Fetched { date: response.headers().get(DATE).cloned(), body })
+    }
+}
+
+fn answered(answer: &Result<Session, ExchangeError>, body: &[u8]) -> Attempt {
+    match answer {
+        Ok(_) => Attempt::Ok,
+        Err(_) => read_errcode(body).map_or(Attempt::Unusable, Attempt::Errcode),
+    }
+}
+
+fn unanswered(error: &ExchangeError) -> Attempt {
+    match error {
+        ExchangeError::NotConsumed(_) => Attempt::ConnectionRefused,
+        ExchangeError::Timeout => Attempt::Timeout,
+        _ => Attempt::Transport,
     }
 }
 

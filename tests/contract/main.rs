@@ -17,6 +17,7 @@ mod key_ages;
 mod key_ring;
 mod late_login;
 mod logs;
+mod metrics;
 mod phone_history;
 mod properties;
 mod repair;

@@ -27,6 +27,7 @@ fn a_missing_or_malformed_variable_stops_the_start_with_one_line_that_names_it()
         ("WX_TIMEOUT_MS", "fast", "WX_TIMEOUT_MS must be a whole number from 1 to 60000"),
         ("WX_TIMEOUT_MS", "0", "WX_TIMEOUT_MS must be"),
         ("BIND", "8080", "BIND must be an address and a port"),
+        ("METRICS_BIND", "9090", "METRICS_BIND must be an address and a port"),
         ("SESSION_TTL_SECONDS", "-1", "SESSION_TTL_SECONDS must be"),
         ("PHONE_DATA_MAX_AGE_SECONDS", "1d", "PHONE_DATA_MAX_AGE_SECONDS must be"),
         ("DATABASE_POOL_SIZE", "0", "DATABASE_POOL_SIZE must be"),
