@@ -107,8 +107,7 @@ impl Config {
         let wechat = WeChatConfig::read(problems);
         let bind = problems.note(address("BIND", "127.0.0.1:8080"));
         let metrics_bind = problems.note(optional_address("METRICS_BIND"));
-        let session_ttl =
-            problems.note(seconds("SESSION_TTL_SECONDS", 259_200, 1..=10 * A_YEAR_SECONDS));
+        let session_ttl = problems.note(session_ttl());
         let phone_data_max_age =
             problems.note(seconds("PHONE_DATA_MAX_AGE_SECONDS", 86_400, 1..=A_YEAR_SECONDS));
         let login_grace = problems.note(milliseconds("LOGIN_GRACE_MS", 1_000, 0..=30_000));
@@ -172,6 +171,11 @@ fn first_problem<T>(read: impl FnOnce(&mut Problems) -> Option<T>) -> Result<T> 
     let value = read(&mut problems);
     let unexplained = || ConfigError::new("the configuration cannot be read");
     value.ok_or_else(|| problems.0.into_iter().next().unwrap_or_else(unexplained))
+}
+
+/// How long a stored key counts as alive.
+pub fn session_ttl() -> Result<Duration> {
+    seconds("SESSION_TTL_SECONDS", 259_200, 1..=10 * A_YEAR_SECONDS)
 }
 
 /// The values of `.env` for the variables that the environment does not set.

@@ -1,9 +1,12 @@
 //! The command line: one file a subcommand.
 
 mod doctor;
+mod interrupt;
 mod migrate;
 mod outcome;
+mod progress;
 mod serve;
+mod users;
 
 use clap::{Parser, Subcommand};
 
@@ -28,6 +31,8 @@ enum Command {
     Migrate,
     /// Looks for what keeps logins from working, and says what to do
     Doctor(doctor::Arguments),
+    /// Works on users
+    Users(users::Arguments),
 }
 
 /// Runs the command; an error is one line for the person who typed it.
@@ -38,5 +43,6 @@ pub fn run(arguments: Arguments) -> Result<Outcome> {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Migrate => migrate::run(),
         Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Users(arguments) => users::run(&arguments),
     }
 }

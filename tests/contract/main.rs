@@ -28,6 +28,7 @@ mod starting;
 mod stopping;
 mod upstream_tls;
 mod user;
+mod users_import;
 mod vectors;
 mod views;
 mod wechat;

@@ -1,12 +1,28 @@
 //! A database of a test's own, on the private MariaDB that `scripts/test` starts.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
+use diesel::connection::SimpleConnection as _;
 use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
 
 static CREATED: AtomicU32 = AtomicU32::new(0);
+
+/// For what must come; never reached where the code works.
+const LOCK_WAIT_PATIENCE: Duration = Duration::from_secs(20);
+/// InnoDB answers anew only if it was not asked in the last 100 ms.
+const LOCK_WAIT_PAUSE: Duration = Duration::from_millis(150);
+
+/// A transaction that is under way; rolled back when dropped.
+pub struct Open(MysqlConnection);
+
+impl Open {
+    pub fn commit(mut self) {
+        self.0.batch_execute("COMMIT").expect("the database answers");
+    }
+}
 
 /// Dropped with the handle.
 pub struct Database {
@@ -63,7 +79,8 @@ impl Database {
     /// Runs statements that return nothing.
     pub fn execute(&self, statements: &str) {
         let mut connection = MysqlConnection::establish(&self.url).expect("the database answers");
-        diesel::connection::SimpleConnection::batch_execute(&mut connection, statements)
+        connection
+            .batch_execute(statements)
             .unwrap_or_else(|error| panic!("{statements}: {error}"));
     }
 
@@ -96,6 +113,28 @@ impl Database {
             .load(&mut connection)
             .unwrap_or_else(|error| panic!("{query}: {error}"));
         rows.into_iter().map(|row| (row.table, row.key)).collect()
+    }
+
+    /// Runs statements whose transaction stays open.
+    pub fn begin(&self, statements: &str) -> Open {
+        let mut connection = MysqlConnection::establish(&self.url).expect("the database answers");
+        connection
+            .batch_execute(&format!("START TRANSACTION; {statements}"))
+            .unwrap_or_else(|error| panic!("{statements}: {error}"));
+        Open(connection)
+    }
+
+    /// Returns when somebody on this database waits for a row that another transaction has locked.
+    #[track_caller]
+    pub fn wait_for_a_lock_wait(&self) {
+        let waiting = "FROM information_schema.innodb_trx
+                       JOIN information_schema.processlist ON id = trx_mysql_thread_id
+                       WHERE trx_state = 'LOCK WAIT' AND db = DATABASE()";
+        let deadline = Instant::now() + LOCK_WAIT_PATIENCE;
+        while self.count(waiting) == 0 {
+            assert!(Instant::now() < deadline, "nobody waits for a lock");
+            std::thread::sleep(LOCK_WAIT_PAUSE);
+        }
     }
 
     /// Holds a lock of this name, an SQL expression, until the connection is dropped.

@@ -1,6 +1,7 @@
 //! What every test starts: a database of its own, a sandbox WeChat, servers as real processes.
 
 mod account;
+mod command;
 mod database;
 mod http;
 mod page;
@@ -9,6 +10,7 @@ mod relay;
 mod server;
 
 pub use self::account::Account;
+pub use self::command::{Finished, TemporaryFile};
 pub use self::database::Database;
 pub use self::http::{Answer, Client};
 pub use self::readme::readme_sql;
@@ -41,6 +43,11 @@ impl World {
     /// The same with some variables set, which win over the world's.
     pub fn server_with(&self, variables: &[(&str, &str)]) -> Server {
         Server::start(&self.variables(), variables)
+    }
+
+    /// Runs a command of wxauth to its end.
+    pub fn run(&self, arguments: &[&str]) -> Finished {
+        Finished::of(arguments, &self.variables(), b"")
     }
 
     /// What a server of this world needs.

@@ -1,0 +1,119 @@
+//! A record becomes a row whose values are valid, or a reason why it cannot.
+
+use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
+use csv::ByteRecord;
+
+use super::phone::{self, Phones};
+use super::table::Columns;
+use crate::store::ImportedRow;
+use crate::values::{OpenId, SessionKey};
+
+/// What exports write where there is no value.
+const NOTHING: &[&str] = &["", "NULL", "null", "\\N", "None", "nil", "undefined", "NaN"];
+/// Forms of a time beside RFC 3339 and seconds or milliseconds since 1970.
+const TIMES: &[&str] = &[
+    "%Y-%m-%d %H:%M:%S%.f",
+    "%Y-%m-%dT%H:%M:%S%.f",
+    "%Y-%m-%d %H:%M",
+    "%Y/%m/%d %H:%M:%S%.f",
+    "%Y/%m/%d %H:%M",
+];
+const DATES: &[&str] = &["%Y-%m-%d", "%Y/%m/%d"];
+/// WeChat's first year: anything before is no time at all, such as seconds read as milliseconds.
+const FIRST_YEAR: i32 = 2011;
+/// How far the other server's clock may be ahead of the database's.
+const MAX_FUTURE: TimeDelta = TimeDelta::minutes(5);
+
+/// Reads records of one file.
+pub struct Rows {
+    columns: Columns,
+    utc_offset: FixedOffset,
+    earliest: NaiveDateTime,
+    latest: NaiveDateTime,
+    phones: Phones,
+}
+
+impl Rows {
+    pub fn new(columns: Columns, utc_offset: FixedOffset, now: NaiveDateTime) -> Self {
+        let first_day = NaiveDate::from_ymd_opt(FIRST_YEAR, 1, 1).unwrap_or_default();
+        let earliest = first_day.and_time(NaiveTime::MIN);
+        let phones = Phones::default();
+        Self { columns, utc_offset, earliest, latest: now + MAX_FUTURE, phones }
+    }
+
+    /// An `Err` is the reason, without a value.
+    pub fn read(&mut self, record: &ByteRecord) -> Result<ImportedRow, &'static str> {
+        let columns = self.columns;
+        if record.len() != columns.count {
+            return Err("it has more or fewer fields than the first line");
+        }
+        let openid = field(record, Some(columns.openid))?.ok_or("openid is missing")?;
+        let openid =
+            OpenId::parse(openid).ok_or("openid is not 1 to 64 of A-Z, a-z, 0-9, _ and -")?;
+        let session_key = match field(record, columns.session_key)? {
+            None => None,
+            Some(text) => {
+                Some(SessionKey::parse(text).ok_or("session_key is not 16 bytes in base64")?)
+            }
+        };
+        let created_at = match field(record, columns.created_at)? {
+            None => None,
+            Some(text) => Some(self.time(text)?),
+        };
+        let country_code = field(record, columns.country_code)?;
+        let phone = match field(record, columns.phone)? {
+            None => None,
+            Some(text) => Some(phone::parse(text, country_code, created_at)?),
+        };
+        if let Some(phone) = &phone {
+            self.phones.admit(&openid, phone)?;
+        }
+        Ok(ImportedRow { openid, session_key, phone, created_at })
+    }
+
+    fn time(&self, text: &str) -> Result<NaiveDateTime, &'static str> {
+        let time = since_1970(text)
+            .or_else(|| DateTime::parse_from_rfc3339(text).ok().map(|time| time.naive_utc()))
+            .or_else(|| local_time(text)?.checked_sub_offset(self.utc_offset))
+            .ok_or("created_at is not a time such as 2019-07-01 12:30:00")?;
+        if time < self.earliest {
+            return Err("created_at is before WeChat's time");
+        }
+        if time > self.latest {
+            return Err("created_at is in the future: see --utc-offset");
+        }
+        Ok(time)
+    }
+}
+
+/// The text of a field, if it says anything.
+fn field(record: &ByteRecord, column: Option<usize>) -> Result<Option<&str>, &'static str> {
+    let Some(bytes) = column.and_then(|column| record.get(column)) else {
+        return Ok(None);
+    };
+    let text = str::from_utf8(bytes).map_err(|_| "it is not UTF-8")?.trim();
+    if text.contains('\n') {
+        return Err("a value holds a line break: a quote may be open before it");
+    }
+    Ok(Some(text).filter(|text| !NOTHING.contains(text)))
+}
+
+/// Seconds have ten digits since 2001 and until 2286, milliseconds thirteen.
+fn since_1970(text: &str) -> Option<NaiveDateTime> {
+    let number: i64 = text.parse().ok()?;
+    let time = match text.len() {
+        10 => DateTime::from_timestamp(number, 0)?,
+        13 => DateTime::from_timestamp_millis(number)?,
+        _ => return None,
+    };
+    Some(time.naive_utc())
+}
+
+fn local_time(text: &str) -> Option<NaiveDateTime> {
+    let time = |form: &&str| NaiveDateTime::parse_from_str(text, form).ok();
+    let date = |form: &&str| NaiveDate::parse_from_str(text, form).ok();
+    TIMES
+        .iter()
+        .find_map(time)
+        .or_else(|| DATES.iter().find_map(date).map(|date| date.and_time(NaiveTime::MIN)))
+}
