@@ -49,7 +49,7 @@ fn findings(world: &World, variables: &[(&str, &str)]) -> Vec<Value> {
     assert_eq!(checks, CHECKS);
     let failed = findings.iter().any(|finding| finding["state"] == "failed");
     assert_eq!(output.status.code(), Some(i32::from(failed)), "{stdout}{stderr}");
-    for secret in [world.wechat.secret(), "wxauth:pw", ":pw@", "canary"] {
+    for secret in [world.wechat.secret(), world.database.password(), "canary"] {
         assert!(!stdout.contains(secret) && !stderr.contains(secret), "{stdout}{stderr}");
     }
     for finding in &findings {
@@ -143,7 +143,7 @@ fn a_database_that_cannot_be_used_is_told_by_its_cause() {
         listener.local_addr().expect("bound").to_string()
     };
     for (url, found, advice) in [
-        (url.replacen(":pw@", ":canary@", 1), "refuses this user or password", "password"),
+        (world.database.url_as("wxauth", "canary"), "refuses this user or password", "password"),
         (format!("{url}_not"), "no database of the name", "CREATE DATABASE"),
         (world.database.url_through(&nobody), "cannot be reached", "host and port"),
         (world.database.url_through(&silent), "does not answer", "host and port"),
@@ -192,7 +192,7 @@ fn privileges_that_the_server_needs_and_those_that_only_migrations_need_are_told
     let world = migrated();
     let database = world.database.url().rsplit_once('/').expect("the URL names it").1;
     let account = format!("doctor_{}", database.trim_start_matches("wxauth_test_"));
-    let url = world.database.url().replacen("wxauth:pw", &format!("{account}:canary"), 1);
+    let url = world.database.url_as(&account, "canary");
     let variables = [("DATABASE_URL", url.as_str())];
     let check = "database_privileges";
     world.database.execute(&format!("CREATE USER {account} IDENTIFIED BY 'canary'"));

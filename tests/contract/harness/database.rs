@@ -71,6 +71,17 @@ impl Database {
         self.server_url.rsplit_once('@').expect("the URL names a user").1
     }
 
+    /// The password in the URL.
+    pub fn password(&self) -> &str {
+        let (account, _) = self.server_url.rsplit_once('@').expect("the URL names a user");
+        account.rsplit_once(':').expect("the URL holds a password").1
+    }
+
+    /// The same database for another account.
+    pub fn url_as(&self, user: &str, password: &str) -> String {
+        format!("mysql://{user}:{password}@{}/{}", self.address(), self.name)
+    }
+
     /// The same database by way of another address.
     pub fn url_through(&self, address: &str) -> String {
         self.url.replace(self.address(), address)
