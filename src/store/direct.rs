@@ -3,23 +3,19 @@
 use std::thread;
 use std::time::Duration;
 
-use backon::{BackoffBuilder as _, ExponentialBuilder};
 use diesel::QueryResult;
 use diesel::mysql::MysqlConnection;
 
 use super::classify::{Trouble, classify};
 use super::links::establish;
 use super::migrations::{SchemaState, schema_state};
+use super::pauses::pauses;
 use super::{Result, StoreError};
 use crate::secret::Secret;
 
 /// How long connecting may take. The client itself would wait for minutes where a packet filter
 /// swallows the packets, and without end for a server that accepts and says nothing.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Deadlocks and certification conflicts are run again this often, with growing pauses.
-const MAX_TRIES: usize = 8;
-const FIRST_PAUSE: Duration = Duration::from_millis(5);
-const LAST_PAUSE: Duration = Duration::from_millis(500);
 
 /// A connection in UTC and utf8mb4, as diesel sets each one up. Blocks its thread, and has no
 /// timeouts once it is connected: who runs a command can interrupt it.
@@ -52,12 +48,7 @@ impl Direct {
         &mut self,
         mut work: impl FnMut(&mut MysqlConnection) -> QueryResult<T>,
     ) -> Result<T> {
-        let mut pauses = ExponentialBuilder::new()
-            .with_min_delay(FIRST_PAUSE)
-            .with_max_delay(LAST_PAUSE)
-            .with_max_times(MAX_TRIES - 1)
-            .with_jitter()
-            .build();
+        let mut pauses = pauses();
         loop {
             let error = match work(&mut self.0) {
                 Ok(done) => return Ok(done),

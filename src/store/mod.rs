@@ -11,6 +11,7 @@ mod import;
 mod key_ages;
 mod links;
 mod migrations;
+mod pauses;
 mod phones;
 mod rights;
 mod sessions;
@@ -23,7 +24,6 @@ use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 use actix_rt::time::timeout;
-use backon::{BackoffBuilder as _, ExponentialBuilder};
 use diesel::QueryResult;
 use diesel::mysql::MysqlConnection;
 use r2d2::Pool;
@@ -37,6 +37,7 @@ pub use self::import::{ImportedBatch, ImportedRow};
 pub use self::key_ages::{KeyAge, KeyOutcome};
 use self::links::Links;
 pub use self::migrations::{SchemaState, migrate};
+use self::pauses::pauses;
 pub use self::rights::Rights;
 pub use self::sessions::{KeyId, Login, StoredLogin};
 use self::turns::{MAX_ABANDONED, Turn, Waiting};
@@ -47,10 +48,6 @@ use crate::config::DatabaseConfig;
 const DEADLINE: Duration = Duration::from_millis(4_500);
 /// Idle connections are closed before firewalls forget them, which takes most of them minutes.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
-/// Deadlocks and certification conflicts are run again this often, with growing pauses.
-const MAX_TRIES: usize = 8;
-const FIRST_PAUSE: Duration = Duration::from_millis(2);
-const LAST_PAUSE: Duration = Duration::from_millis(200);
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -135,12 +132,7 @@ impl Store {
         mut work: impl FnMut(&mut MysqlConnection) -> QueryResult<T>,
         deadline: Instant,
     ) -> Result<T> {
-        let mut pauses = ExponentialBuilder::new()
-            .with_min_delay(FIRST_PAUSE)
-            .with_max_delay(LAST_PAUSE)
-            .with_max_times(MAX_TRIES - 1)
-            .with_jitter()
-            .build();
+        let mut pauses = pauses();
         loop {
             let error = match self.run_once(&mut work)? {
                 Ok(done) => return Ok(done),
