@@ -100,6 +100,9 @@ pub(super) fn classify(error: &Error) -> Trouble {
         }
         Error::DatabaseError(kind, information) => by_message(kind, information.message()),
         Error::RollbackErrorOnCommit { commit_error, .. } => classify(commit_error),
+        // Only what was written a moment ago is read without `optional()`: a purge, a revocation or
+        // an erasure took it, and the whole is done anew.
+        Error::NotFound => Trouble::Conflict("a row that was just written is gone".to_owned()),
         Error::BrokenTransactionManager => Trouble::Lost("a transaction was cut off".to_owned()),
         other => Trouble::Bug(other.to_string()),
     }
@@ -147,6 +150,11 @@ mod tests {
         let commit = unknown("Deadlock found when trying to get lock; try restarting transaction");
         assert!(matches!(classify(&statement), Trouble::Conflict(_)));
         assert!(matches!(classify(&commit), Trouble::Conflict(_)));
+    }
+
+    #[test]
+    fn a_row_that_somebody_removed_meanwhile_is_written_anew() {
+        assert!(matches!(classify(&Error::NotFound), Trouble::Conflict(_)));
     }
 
     #[test]

@@ -1,7 +1,17 @@
 //! Whatever the database does, requests are answered, and the next one after it succeeds.
 
-use crate::harness::{Relay, World};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
+use diesel::mysql::MysqlConnection;
+use diesel::prelude::*;
+
+use crate::harness::{Answer, Relay, World};
+
+/// Leaves a login room for a few statements between two removals.
+const PACE: Duration = Duration::from_millis(2);
 const SMALL_POOL: (&str, &str) = ("DATABASE_POOL_SIZE", "1");
 
 #[actix_rt::test]
@@ -45,4 +55,30 @@ async fn connections_that_fall_silent_are_given_up_for_new_ones() {
     page.post_code(&code).await.assert_ok();
     assert_eq!(world.wechat.exchanges_of(&code), 1);
     assert_eq!(world.database.count("FROM sessions"), 2);
+}
+
+#[actix_rt::test]
+async fn keys_that_are_taken_away_while_they_are_stored_fail_no_login() {
+    let world = World::with_rate_limit(None);
+    let server = world.server();
+    let page = server.client();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let (ending, database) = (Arc::clone(&is_over), world.database.url().to_owned());
+    let taking = thread::spawn(move || {
+        let mut connection = MysqlConnection::establish(&database).expect("the database answers");
+        while !ending.load(Ordering::Relaxed) {
+            // A deadlock with a login may end this one instead.
+            let _ = diesel::sql_query("DELETE FROM sessions").execute(&mut connection);
+            thread::sleep(PACE);
+        }
+    });
+
+    let mut answers = Vec::new();
+    for _ in 0..300 {
+        answers.push(page.post_code(&world.wechat.login_rotating("alice")).await);
+    }
+    is_over.store(true, Ordering::Relaxed);
+    taking.join().expect("no thread panics");
+
+    answers.iter().for_each(Answer::assert_ok);
 }
