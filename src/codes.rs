@@ -83,7 +83,7 @@ impl Codes {
         }
         let (outcome, receiver) = watch::channel(None);
         memory.running.insert(code, receiver);
-        Ok(Begin::Run(Run { codes: self.clone(), code, outcome }, exchanged))
+        Ok(Begin::Run(Run { codes: self.clone(), code, outcome, is_over: false }, exchanged))
     }
 
     /// How many logins are under way.
@@ -128,6 +128,7 @@ pub struct Run {
     codes: Codes,
     code: CodeHash,
     outcome: watch::Sender<Option<Outcome>>,
+    is_over: bool,
 }
 
 impl Run {
@@ -137,16 +138,25 @@ impl Run {
     }
 
     /// Tells the outcome to all who wait; what is left of the code is remembered.
-    pub fn end(self, outcome: Outcome, left: Option<Ended>) {
+    ///
+    /// In the same instant the code stops running, before anybody hears of it: who posts it again
+    /// on hearing gets what is true then.
+    pub fn end(mut self, outcome: Outcome, left: Option<Ended>) {
+        let mut memory = self.codes.lock();
+        memory.running.remove(&self.code);
         if let Some(ended) = left {
-            self.codes.lock().remember(self.code, ended);
+            memory.remember(self.code, ended);
         }
+        drop(memory);
+        self.is_over = true;
         self.outcome.send_replace(Some(outcome));
     }
 }
 
 impl Drop for Run {
     fn drop(&mut self) {
-        self.codes.lock().running.remove(&self.code);
+        if !self.is_over {
+            self.codes.lock().running.remove(&self.code);
+        }
     }
 }
