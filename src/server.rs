@@ -36,10 +36,10 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 pub async fn serve(
     config: Config,
     store: Store,
+    metrics: Arc<Metrics>,
     listener: TcpListener,
     metrics_listener: Option<TcpListener>,
 ) -> io::Result<()> {
-    let metrics = Arc::new(Metrics::new());
     // One thread for what outlives requests: exchanges with WeChat, and what runs now and then.
     let background = Arbiter::new().handle();
     let arrivals = Arc::new(Arrivals::new(store.clone(), metrics.waiting_requests.clone()));

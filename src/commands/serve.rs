@@ -1,6 +1,7 @@
 //! `wxauth serve`: waits for the database, checks its schema, serves.
 
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_rt::time::{Instant, sleep};
@@ -8,6 +9,7 @@ use clap::Args;
 
 use super::{Outcome, Result};
 use crate::config::{Config, DatabaseConfig};
+use crate::metrics::Metrics;
 use crate::server;
 use crate::store::{self, SchemaState, Store, StoreError};
 
@@ -25,7 +27,8 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let config = Config::load()?;
     actix_rt::System::new().block_on(async {
-        let store = Store::new(&config.database);
+        let metrics = Arc::new(Metrics::new());
+        let store = Store::new(&config.database, &metrics.store);
         let state = wait_for_database(&store).await?;
         if arguments.migrate {
             migrate(&config.database).await?;
@@ -38,8 +41,9 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         }
         let listener = listen("BIND", config.bind)?;
         let metrics_bind = config.metrics_bind;
-        let metrics = metrics_bind.map(|address| listen("METRICS_BIND", address)).transpose()?;
-        server::serve(config, store, listener, metrics).await?;
+        let metrics_listener =
+            metrics_bind.map(|address| listen("METRICS_BIND", address)).transpose()?;
+        server::serve(config, store, metrics, listener, metrics_listener).await?;
         Ok(Outcome::Done)
     })
 }

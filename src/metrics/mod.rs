@@ -8,6 +8,7 @@ mod exchanges;
 mod family;
 mod keys;
 mod requests;
+mod store;
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -18,6 +19,7 @@ pub use self::endpoint::serve;
 pub use self::exchanges::{Attempt, Exchanges};
 pub use self::keys::Keys;
 pub use self::requests::Requests;
+pub use self::store::{LaneMetrics, StoreMetrics};
 
 /// The metrics of a process.
 pub struct Metrics {
@@ -28,6 +30,7 @@ pub struct Metrics {
     pub codes_answered_again: Counter,
     pub waiting_requests: Gauge,
     pub purges: Purges,
+    pub store: StoreMetrics,
 }
 
 /// What purging removed, and how often it had to stop.
@@ -55,7 +58,17 @@ impl Metrics {
             waiting_requests.clone(),
         );
         let purges = Purges::register(&mut registry);
-        Self { registry, requests, exchanges, keys, codes_answered_again, waiting_requests, purges }
+        let store = StoreMetrics::register(&mut registry);
+        Self {
+            registry,
+            requests,
+            exchanges,
+            keys,
+            codes_answered_again,
+            waiting_requests,
+            purges,
+            store,
+        }
     }
 
     /// The text that Prometheus reads, in the OpenMetrics format.

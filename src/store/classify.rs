@@ -58,6 +58,16 @@ impl From<Trouble> for StoreError {
     }
 }
 
+/// What kept a connection from being made.
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Bug(cause) => Self::Bug(cause),
+            StoreError::Unavailable(_) | StoreError::Busy => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
 /// Parts of messages, in lower case: MySQL's, MariaDB's and their client's, as diesel tells no
 /// error numbers.
 const CONFLICT: &[&str] = &[

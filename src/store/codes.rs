@@ -7,10 +7,8 @@ use chrono::{NaiveDateTime, TimeDelta};
 use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
 
-use super::sessions::{
-    CODE_LIFETIME_SECONDS, IN_LIST, KeyId, StoredLogin, read_key_id, stored_login,
-};
-use super::sql::UtcNow;
+use super::sessions::{CODE_LIFETIME_SECONDS, IN_LIST, StoredLogin, read_key_id, stored_login};
+use super::sql::{OneOf, UtcNow};
 use super::{Result, Store};
 use crate::schema::{further_codes, sessions};
 use crate::values::CodeHash;
@@ -30,13 +28,13 @@ impl Store {
         self.run(move |connection| {
             let mut stored = Vec::new();
             for codes in codes.chunks(IN_LIST) {
-                let hashes = || codes.iter().map(|code| code.0.as_slice());
+                let hashes = || codes.iter().map(|code| code.0.as_slice()).collect();
                 let in_rows: Vec<Vec<u8>> = sessions::table
-                    .filter(sessions::code_hash.eq_any(hashes()))
+                    .filter(OneOf::new(sessions::code_hash, hashes()))
                     .select(sessions::code_hash)
                     .load(connection)?;
                 let further: Vec<Vec<u8>> = further_codes::table
-                    .filter(further_codes::code_hash.eq_any(hashes()))
+                    .filter(OneOf::new(further_codes::code_hash, hashes()))
                     .select(further_codes::code_hash)
                     .load(connection)?;
                 let found = in_rows.into_iter().chain(further);
@@ -68,13 +66,14 @@ impl Store {
 pub(super) fn remember(
     connection: &mut MysqlConnection,
     code: &CodeHash,
-    key: &KeyId,
+    openid: &str,
+    fingerprint: &str,
 ) -> QueryResult<()> {
     diesel::insert_or_ignore_into(further_codes::table)
         .values((
             further_codes::code_hash.eq(code.0.as_slice()),
-            further_codes::openid.eq(key.openid.as_str()),
-            further_codes::key_fingerprint.eq(&key.fingerprint.0),
+            further_codes::openid.eq(openid),
+            further_codes::key_fingerprint.eq(fingerprint),
             further_codes::brought_at.eq(UtcNow),
         ))
         .execute(connection)

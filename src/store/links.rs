@@ -12,6 +12,7 @@ use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
+use diesel::connection::SimpleConnection as _;
 use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
 use r2d2::ManageConnection;
@@ -21,6 +22,9 @@ use crate::secret::Secret;
 
 /// How long one attempt to connect may take before it counts as failed.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a statement waits for a row that somebody keeps locked: MySQL's least, its default of
+/// 50 s being longer than any request waits. Locks of our own are held for milliseconds.
+const LOCK_TIMEOUT_SECONDS: u32 = 1;
 /// Attempts to connect that hang, each a thread that ends when the system gives its socket up;
 /// while there are so many, none is made.
 const MAX_HANGING: usize = 64;
@@ -70,7 +74,11 @@ impl Links {
     fn establish(&self) -> Result<MysqlConnection, StoreError> {
         let hanging = Hanging::enter(&self.hanging)
             .ok_or_else(|| unavailable("too many attempts to connect hang"))?;
-        establish(&self.url, CONNECT_TIMEOUT, hanging)
+        let mut connection = establish(&self.url, CONNECT_TIMEOUT, hanging)?;
+        let limit = format!("SET SESSION innodb_lock_wait_timeout = {LOCK_TIMEOUT_SECONDS}");
+        let limited = connection.batch_execute(&limit);
+        limited.map_err(|error| unavailable(&error.to_string()))?;
+        Ok(connection)
     }
 }
 

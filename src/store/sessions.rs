@@ -1,12 +1,10 @@
 //! The table `sessions`: every key that WeChat gave, until it expires.
 
 use chrono::NaiveDateTime;
-use diesel::mysql::{Mysql, MysqlConnection};
+use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, QueryFragment, QueryId};
-use diesel::sql_types::{BigInt, Binary, Text};
 
-use super::sql::UtcNow;
+use super::sql::{OneOf, UtcNow};
 use super::{Result, Store};
 use crate::schema::sessions;
 use crate::values::{CodeHash, Fingerprint, OpenId, SessionKey, UnionId};
@@ -15,7 +13,7 @@ use crate::values::{CodeHash, Fingerprint, OpenId, SessionKey, UnionId};
 /// login waits for, as they are taken one by one on expired rows only.
 const PURGE_BATCH: i64 = 200;
 /// Values in one IN list, a few kilobytes of SQL.
-pub(super) const IN_LIST: usize = 500;
+pub(super) const IN_LIST: usize = 512;
 /// How long WeChat keeps a code (its documentation), and so how long a page may post it again.
 pub(super) const CODE_LIFETIME_SECONDS: i64 = 5 * 60;
 
@@ -55,9 +53,13 @@ impl Store {
     /// A login that stored this key, if the key is alive.
     pub async fn login_by_key(&self, key: KeyId) -> Result<Option<StoredLogin>> {
         self.run(move |connection| {
-            let row = stored_row(connection, &key).optional()?;
-            let alive = row.filter(|(_, expires_at, now)| expires_at > now);
-            Ok(alive.map(|(_, expires_at, now)| stored_login(key.clone(), expires_at, now)))
+            let row: Option<(NaiveDateTime, NaiveDateTime)> = sessions::table
+                .find((key.openid.as_str(), key.fingerprint.0.as_str()))
+                .select((sessions::expires_at, UtcNow))
+                .first(connection)
+                .optional()?;
+            let alive = row.filter(|(expires_at, now)| expires_at > now);
+            Ok(alive.map(|(expires_at, now)| stored_login(key.clone(), expires_at, now)))
         })
         .await
     }
@@ -68,7 +70,10 @@ impl Store {
             let mut keys = Vec::new();
             for openids in openids.chunks(IN_LIST) {
                 let found: Vec<(String, String)> = sessions::table
-                    .filter(sessions::openid.eq_any(openids.iter().map(OpenId::as_str)))
+                    .filter(OneOf::new(
+                        sessions::openid,
+                        openids.iter().map(OpenId::as_str).collect(),
+                    ))
                     .filter(sessions::expires_at.gt(UtcNow))
                     .select((sessions::openid, sessions::key_fingerprint))
                     .load(connection)?;
@@ -122,86 +127,3 @@ fn purge_batch(connection: &mut MysqlConnection) -> QueryResult<PurgedBatch> {
     })?;
     Ok(PurgedBatch { removed, may_be_more })
 }
-
-/// Stores the key of a login; a key that is known moves its times forward, never back, and keeps
-/// the code of its row as long as that may be posted again.
-pub(super) fn upsert(
-    connection: &mut MysqlConnection,
-    login: &Login,
-    key: &KeyId,
-) -> QueryResult<()> {
-    let upsert = Upsert {
-        openid: key.openid.as_str(),
-        fingerprint: &key.fingerprint.0,
-        session_key: &login.session_key.expose_base64(),
-        code_hash: &login.code_hash.0,
-        ttl_seconds: login.ttl_seconds,
-    };
-    upsert.execute(connection).map(drop)
-}
-
-/// The code in a key's row, when the key expires, and now, by the database's clock.
-pub(super) fn stored_row(
-    connection: &mut MysqlConnection,
-    key: &KeyId,
-) -> QueryResult<(Vec<u8>, NaiveDateTime, NaiveDateTime)> {
-    sessions::table
-        .find((key.openid.as_str(), key.fingerprint.0.as_str()))
-        .select((sessions::code_hash, sessions::expires_at, UtcNow))
-        .first(connection)
-}
-
-/// One upsert; diesel has no `VALUES()`, which MySQL 5.6 needs to name the new row.
-struct Upsert<'a> {
-    openid: &'a str,
-    fingerprint: &'a str,
-    session_key: &'a str,
-    code_hash: &'a [u8],
-    ttl_seconds: i64,
-}
-
-impl QueryFragment<Mysql> for Upsert<'_> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
-        out.push_sql(
-            "INSERT INTO sessions (openid, key_fingerprint, session_key, code_hash, \
-             code_brought_at, first_seen_at, issued_at, expires_at) VALUES (",
-        );
-        out.push_bind_param::<Text, _>(self.openid)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Text, _>(self.fingerprint)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Text, _>(self.session_key)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Binary, _>(self.code_hash)?;
-        out.push_sql(
-            ", UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), \
-             UTC_TIMESTAMP(3) + INTERVAL ",
-        );
-        out.push_bind_param::<BigInt, _>(&self.ttl_seconds)?;
-        // The condition holds its meaning whether or not the first assignment is done by then.
-        let keeps_code = "code_brought_at > VALUES(code_brought_at) - INTERVAL ";
-        let of_another = " SECOND AND code_hash <> VALUES(code_hash)";
-        out.push_sql(" SECOND) ON DUPLICATE KEY UPDATE code_hash = IF(");
-        out.push_sql(keeps_code);
-        out.push_bind_param::<BigInt, _>(&CODE_LIFETIME_SECONDS)?;
-        out.push_sql(of_another);
-        out.push_sql(", code_hash, VALUES(code_hash)), code_brought_at = IF(");
-        out.push_sql(keeps_code);
-        out.push_bind_param::<BigInt, _>(&CODE_LIFETIME_SECONDS)?;
-        out.push_sql(of_another);
-        out.push_sql(
-            ", code_brought_at, VALUES(code_brought_at)), \
-             issued_at = GREATEST(issued_at, VALUES(issued_at)), \
-             expires_at = GREATEST(expires_at, VALUES(expires_at))",
-        );
-        Ok(())
-    }
-}
-
-/// The text never changes, so the statement is prepared once a connection.
-impl QueryId for Upsert<'_> {
-    type QueryId = Upsert<'static>;
-    const HAS_STATIC_QUERY_ID: bool = true;
-}
-
-impl RunQueryDsl<MysqlConnection> for Upsert<'_> {}

@@ -6,7 +6,21 @@ use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, Valid
 use diesel::mysql::Mysql;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
-use diesel::sql_types::{Date, Datetime};
+use diesel::serialize::ToSql;
+use diesel::sql_types::{Bool, Date, Datetime, HasSqlType, SingleValue};
+
+/// Lengths of lists in SQL; others are filled up to the next by repeating the last value, so that
+/// few texts need to be prepared.
+const LENGTHS: [usize; 15] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 256, 512];
+
+/// The list, filled up to one of [`LENGTHS`] by repeating its last value.
+pub(super) fn filled_up<T: Clone>(mut values: Vec<T>) -> Vec<T> {
+    let length = LENGTHS.into_iter().find(|length| *length >= values.len());
+    if let (Some(length), Some(last)) = (length, values.last().cloned()) {
+        values.resize(length, last);
+    }
+    values
+}
 
 /// An expression without arguments, allowed wherever a column is.
 macro_rules! expression {
@@ -47,3 +61,51 @@ expression!(
     Date,
     "UTC_DATE()"
 );
+
+/// `column IN (…)`. diesel's own is prepared anew each time, as its text depends on the length.
+pub(super) struct OneOf<C, V> {
+    column: C,
+    values: Vec<V>,
+}
+
+impl<C, V: Clone> OneOf<C, V> {
+    pub fn new(column: C, values: Vec<V>) -> Self {
+        Self { column, values: filled_up(values) }
+    }
+}
+
+impl<C: Expression, V> Expression for OneOf<C, V> {
+    type SqlType = Bool;
+}
+
+impl<C: AppearsOnTable<Table>, V, Table> AppearsOnTable<Table> for OneOf<C, V> {}
+
+impl<C, V> ValidGrouping<()> for OneOf<C, V> {
+    type IsAggregate = is_aggregate::Never;
+}
+
+impl<C, V> QueryId for OneOf<C, V> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<C, V> QueryFragment<Mysql> for OneOf<C, V>
+where
+    C: Expression<SqlType: SingleValue> + QueryFragment<Mysql>,
+    V: ToSql<C::SqlType, Mysql>,
+    Mysql: HasSqlType<C::SqlType>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        if self.values.is_empty() {
+            out.push_sql("FALSE");
+            return Ok(());
+        }
+        self.column.walk_ast(out.reborrow())?;
+        for (index, value) in self.values.iter().enumerate() {
+            out.push_sql(if index == 0 { " IN (" } else { ", " });
+            out.push_bind_param(value)?;
+        }
+        out.push_sql(")");
+        Ok(())
+    }
+}

@@ -8,7 +8,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::{Result, StoreError};
 
 /// Requests that may wait for a connection; each is a few kilobytes.
-const MAX_WAITING: usize = 4_096;
+pub(super) const MAX_WAITING: usize = 4_096;
 /// Threads that a silent database holds and whose turn has gone to others.
 pub(super) const MAX_ABANDONED: usize = 64;
 
@@ -38,6 +38,11 @@ impl Turn {
         } else {
             log::warn!("the database does not answer: a thread waits for it, others go on");
         }
+    }
+
+    /// Whether the turn has gone to somebody else.
+    pub fn is_over(&self) -> bool {
+        self.permit.lock().unwrap_or_else(PoisonError::into_inner).is_none()
     }
 
     fn take(&self) -> Option<OwnedSemaphorePermit> {

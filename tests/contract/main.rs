@@ -13,6 +13,7 @@ mod database_trouble;
 mod doctor;
 mod errors;
 mod get_wx_user_phone;
+mod joined_statements;
 mod key_ages;
 mod key_ring;
 mod late_login;

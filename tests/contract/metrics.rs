@@ -1,24 +1,28 @@
 //! What Prometheus reads: every family moves with real requests, and none tells a secret.
 
 use std::net::TcpListener;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use wxauth_sandbox::Fault;
 
 use crate::harness::{Client, Server, World};
 
-const METRICS: (&str, &str) = ("METRICS_BIND", "127.0.0.1:0");
+pub const METRICS: (&str, &str) = ("METRICS_BIND", "127.0.0.1:0");
 const README: &str = include_str!("../../README.md");
 
+/// How long a series may take to reach a value, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Prometheus, reading one server.
-struct Reader(Client);
+pub struct Reader(Client);
 
 impl Reader {
-    fn of(server: &Server) -> Self {
+    pub fn of(server: &Server) -> Self {
         Self(server.client_at(&server.wait_for_line("metrics at http://")))
     }
 
-    async fn text(&self) -> String {
+    pub async fn text(&self) -> String {
         let answer = self.0.get("").await;
         assert_eq!(answer.status, 200);
         let content_type = answer.header("content-type").expect("a type");
@@ -29,11 +33,24 @@ impl Reader {
     }
 
     #[track_caller]
-    fn value(text: &str, series: &str) -> f64 {
+    pub fn value(text: &str, series: &str) -> f64 {
         let values = text.lines().filter_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
         let values: Vec<_> = values.collect();
         assert_eq!(values.len(), 1, "{series} in {text}");
         values[0].parse().expect("a number")
+    }
+
+    /// Reads until the series has the value.
+    pub async fn wait_for(&self, series: &str, value: u32) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let text = self.text().await;
+            let now = Self::value(&text, series);
+            if now == f64::from(value) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{series} is {now} and not {value}");
+        }
     }
 
     async fn assert(&self, expected: &[(&str, u32)]) {

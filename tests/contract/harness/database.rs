@@ -112,6 +112,18 @@ impl Database {
         values.remove(0)
     }
 
+    /// Waits until so many statements that begin like this run in this database.
+    pub async fn wait_for_statements(&self, beginning: &str, count: u64) {
+        let running = format!(
+            "FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE '{beginning}%'"
+        );
+        let deadline = Instant::now() + LOCK_WAIT_PATIENCE;
+        while self.count(&running) != count {
+            assert!(Instant::now() < deadline, "not {count} times {beginning}");
+            actix_rt::task::yield_now().await;
+        }
+    }
+
     pub fn count(&self, rest: &str) -> u64 {
         let count = self.value("COUNT(*)", rest).expect("a count is not NULL");
         count.parse().expect("a count is a number")

@@ -11,7 +11,7 @@ mod server;
 
 pub use self::account::Account;
 pub use self::command::{Finished, TemporaryFile};
-pub use self::database::Database;
+pub use self::database::{Database, Open};
 pub use self::http::{Answer, Client};
 pub use self::readme::readme_sql;
 pub use self::relay::Relay;

@@ -1,0 +1,159 @@
+//! The key ring of a user, read from `users` and `sessions` in one statement, for one user or many.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::HashMap;
+use std::time::Duration;
+
+use chrono::NaiveDateTime;
+use diesel::mysql::MysqlConnection;
+use diesel::prelude::*;
+
+use super::lane::{Joined, MAX_BATCH};
+use super::sql::{OneOf, UtcNow};
+use super::users::{PHONE_COLUMNS, PhoneRow, User, read_phone};
+use super::{Result, Store};
+use crate::schema::{sessions, users};
+use crate::values::{Fingerprint, OpenId, SessionKey};
+
+/// Living keys that are tried for one decryption, newest first.
+const MAX_RING: usize = 16;
+/// Rows that one statement for many users may bring, some 300 bytes each. If a few of them have so
+/// many keys that this is too little, each user is read alone, newest keys only.
+const MAX_ROWS: i64 = (MAX_BATCH * MAX_RING) as i64;
+
+/// A user, and what can open data that their phone encrypted.
+#[derive(Debug, Clone)]
+pub struct KeyRing {
+    pub user: User,
+    /// At most [`MAX_RING`], newest first.
+    pub keys: Vec<RingKey>,
+}
+
+/// A living key of a user.
+#[derive(Debug, Clone)]
+pub struct RingKey {
+    pub session_key: SessionKey,
+    pub fingerprint: Fingerprint,
+    /// Since a login first brought it.
+    pub age: Duration,
+    /// Since a login last brought it.
+    pub issued_age: Duration,
+}
+
+impl Store {
+    /// The user and their living keys; `None` for an openid that never logged in.
+    pub async fn key_ring(&self, openid: OpenId) -> Result<Option<KeyRing>> {
+        self.rings.run(openid).await
+    }
+}
+
+/// Reads key rings by openid.
+pub(super) struct ReadRings;
+
+impl Joined for ReadRings {
+    type Input = OpenId;
+    type Output = Option<KeyRing>;
+
+    fn run(
+        connection: &mut MysqlConnection,
+        openids: &[OpenId],
+    ) -> QueryResult<Vec<Option<KeyRing>>> {
+        let each_alone = |connection: &mut MysqlConnection| {
+            openids.iter().map(|openid| read_one(connection, openid)).collect()
+        };
+        if openids.len() == 1 {
+            return each_alone(connection);
+        }
+        let rows = read_many(connection, openids)?;
+        if rows.len() as i64 == MAX_ROWS {
+            return each_alone(connection);
+        }
+        let rings = rings(rows);
+        Ok(openids.iter().map(|openid| rings.get(openid.as_str()).cloned()).collect())
+    }
+}
+
+/// A key's text and fingerprint, when it was first and last brought, and now.
+type KeyRow = (String, String, NaiveDateTime, NaiveDateTime, NaiveDateTime);
+
+/// The user's openid, id and phone, and one of their living keys.
+type JoinedRow = (String, u64, PhoneRow, Option<KeyRow>);
+
+/// The statement, which each of its two uses narrows down.
+macro_rules! living_keys {
+    () => {
+        users::table
+            .left_join(
+                sessions::table
+                    .on(sessions::openid.eq(users::openid).and(sessions::expires_at.gt(UtcNow))),
+            )
+            .select((
+                users::openid,
+                users::id,
+                PHONE_COLUMNS,
+                (
+                    sessions::session_key,
+                    sessions::key_fingerprint,
+                    sessions::first_seen_at,
+                    sessions::issued_at,
+                    UtcNow,
+                )
+                    .nullable(),
+            ))
+    };
+}
+
+fn read_one(connection: &mut MysqlConnection, openid: &OpenId) -> QueryResult<Option<KeyRing>> {
+    let rows = living_keys!()
+        .filter(users::openid.eq(openid.as_str()))
+        .order((sessions::issued_at.desc(), sessions::key_fingerprint))
+        .limit(MAX_RING as i64)
+        .load(connection)?;
+    Ok(rings(rows).into_values().next())
+}
+
+fn read_many(connection: &mut MysqlConnection, openids: &[OpenId]) -> QueryResult<Vec<JoinedRow>> {
+    let openids = openids.iter().map(OpenId::as_str).collect();
+    let mut rows: Vec<JoinedRow> = living_keys!()
+        .filter(OneOf::new(users::openid, openids))
+        .limit(MAX_ROWS)
+        .load(connection)?;
+    // In memory, as the database would need a temporary table.
+    rows.sort_unstable_by(|(_, _, _, one), (_, _, _, other)| newest_first(one, other));
+    Ok(rows)
+}
+
+fn newest_first(one: &Option<KeyRow>, other: &Option<KeyRow>) -> Ordering {
+    let order = |key: &Option<KeyRow>| key.as_ref().map(|key| Reverse(key.3));
+    let fingerprint = |key: &Option<KeyRow>| key.as_ref().map(|key| key.1.clone());
+    order(one).cmp(&order(other)).then_with(|| fingerprint(one).cmp(&fingerprint(other)))
+}
+
+/// The rings in these rows, whose keys come newest first, by openid.
+fn rings(rows: Vec<JoinedRow>) -> HashMap<String, KeyRing> {
+    let mut rings: HashMap<String, KeyRing> = HashMap::with_capacity(rows.len());
+    for (openid, id, phone, key) in rows {
+        let user = || User { id, phone: read_phone(phone) };
+        let ring =
+            rings.entry(openid).or_insert_with(|| KeyRing { user: user(), keys: Vec::new() });
+        if ring.keys.len() < MAX_RING {
+            ring.keys.extend(key.and_then(read_key));
+        }
+    }
+    rings
+}
+
+fn read_key((text, fingerprint, first_seen_at, issued_at, now): KeyRow) -> Option<RingKey> {
+    let Some(session_key) = SessionKey::parse(&text) else {
+        log::error!("the key {fingerprint} in sessions is not one: it is passed over");
+        return None;
+    };
+    // A clock that was set back makes no key younger than new.
+    let since = |time: NaiveDateTime| (now - time).to_std().unwrap_or_default();
+    Some(RingKey {
+        session_key,
+        fingerprint: Fingerprint(fingerprint),
+        age: since(first_seen_at),
+        issued_age: since(issued_at),
+    })
+}

@@ -1,0 +1,158 @@
+//! Statements of concurrent requests, joined into one: each request still gets its own outcome.
+
+use std::time::Duration;
+
+use crate::harness::{Answer, Open, Server, World};
+use crate::metrics::{METRICS, Reader};
+
+const TWO_CONNECTIONS: (&str, &str) = ("DATABASE_POOL_SIZE", "2");
+
+/// Keeps the keys of these users locked until it is dropped, so that logins with them wait.
+fn lock_keys(world: &World, openids: &[String]) -> Open {
+    let lock = |openid: &String| {
+        let key = format!("FROM sessions WHERE openid = '{openid}'");
+        let fingerprint = world.database.value("key_fingerprint", &key).expect("a key");
+        // By the whole primary key, which locks no gap.
+        format!(
+            "SELECT 1 FROM sessions \
+             WHERE openid = '{openid}' AND key_fingerprint = '{fingerprint}' FOR UPDATE"
+        )
+    };
+    world.database.begin(&openids.iter().map(lock).collect::<Vec<_>>().join(";"))
+}
+
+/// Posts one login for each of these users while every connection waits for a lock, so that they
+/// gather. The answers come in the order of the users.
+async fn log_in_together(world: &World, server: &Server, users: &[String]) -> Vec<Answer> {
+    let (page, reader) = (server.client(), Reader::of(server));
+    let log_in = |name: &str| {
+        let (page, code) = (page.clone(), world.wechat.login(name));
+        actix_rt::spawn(async move { page.post_code(&code).await })
+    };
+    let locked = [page.log_in(world, "first").await, page.log_in(world, "second").await];
+    let lock = lock_keys(world, &locked);
+    let mut held = Vec::new();
+    for name in ["first", "second"] {
+        held.push(log_in(name));
+        world.database.wait_for_statements("INSERT INTO sessions", held.len() as u64).await;
+    }
+    let together: Vec<_> = users.iter().map(|name| log_in(name)).collect();
+    reader
+        .wait_for(r#"wxauth_store_waiting_requests{statement="login"}"#, users.len() as u32)
+        .await;
+    drop(lock);
+
+    let mut answers = Vec::new();
+    for login in together {
+        answers.push(login.await.expect("no login panics"));
+    }
+    for login in held {
+        login.await.expect("no login panics").assert_ok();
+    }
+    answers
+}
+
+fn names(count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("user{number}")).collect()
+}
+
+#[actix_rt::test]
+async fn logins_that_gather_are_stored_by_one_statement_and_each_gets_its_own_answer() {
+    let world = World::new();
+    let server = world.server_with(&[METRICS, TWO_CONNECTIONS]);
+    let users = names(40);
+
+    let answers = log_in_together(&world, &server, &users).await;
+
+    for (name, answer) in users.iter().zip(&answers) {
+        answer.assert_ok();
+        assert_eq!(answer.text("openid"), world.wechat.openid(name));
+    }
+    let stored = world.database.count("FROM sessions JOIN users USING (openid)");
+    assert_eq!(stored, 42);
+    let text = Reader::of(&server).text().await;
+    let smaller = r#"wxauth_store_batch_size_bucket{le="32.0",statement="login"}"#;
+    assert_eq!(Reader::value(&text, smaller), 4.0);
+    let all = r#"wxauth_store_batch_size_count{statement="login"}"#;
+    assert_eq!(Reader::value(&text, all), 5.0, "{text}");
+}
+
+#[actix_rt::test]
+async fn a_login_that_the_database_refuses_fails_none_of_those_beside_it() {
+    let world = World::new();
+    let server = world.server_with(&[METRICS, TWO_CONNECTIONS]);
+    let users = names(20);
+    let refused = world.wechat.openid("user7");
+    world.database.execute(&format!(
+        "CREATE TRIGGER refuse BEFORE INSERT ON sessions FOR EACH ROW \
+         IF NEW.openid = '{refused}' THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'refused'; END IF"
+    ));
+
+    let answers = log_in_together(&world, &server, &users).await;
+
+    for (name, answer) in users.iter().zip(&answers) {
+        match name.as_str() {
+            "user7" => answer.assert_error(500, 50000, "internal_error", false),
+            _ => answer.assert_ok(),
+        }
+    }
+    let in_sessions = world.database.count("FROM sessions");
+    assert_eq!(in_sessions, 21);
+}
+
+#[actix_rt::test]
+async fn the_newest_keys_are_tried_also_of_users_with_very_many() {
+    let world = World::new();
+    let server = world.server_with(&[("LOGIN_GRACE_MS", "0")]);
+    let page = server.client();
+    let users = ["alice", "bob", "carol", "dave"];
+    let mut openids = Vec::new();
+    let numbers: Vec<_> = (1..=600).map(|number| format!("SELECT {number} AS number")).collect();
+    let numbers = numbers.join(" UNION ALL ");
+    for name in users {
+        let openid = page.log_in(&world, name).await;
+        // Each an hour older than the one before, and all older than the real one.
+        world.database.execute(&format!(
+            "INSERT INTO sessions SELECT openid, CONCAT(LPAD(number, 6, '0'), 'ffffffffff'), \
+             'AAAAAAAAAAAAAAAAAAAAAA==', UNHEX(SHA2(CONCAT(openid, number), 256)), code_brought_at, \
+             first_seen_at - INTERVAL number HOUR, issued_at - INTERVAL number HOUR, expires_at \
+             FROM sessions JOIN ({numbers}) numbers WHERE openid = '{openid}'"
+        ));
+        openids.push(openid);
+    }
+    let tap = |index: usize| {
+        let (page, openid) = (page.clone(), openids[index % 4].clone());
+        let data = world.wechat.phone(users[index % 4]);
+        actix_rt::spawn(async move { page.post_phone(&openid, &data).await })
+    };
+    let taps: Vec<_> = (0..100).map(tap).collect();
+
+    for tap in taps {
+        tap.await.expect("no tap panics").assert_ok();
+    }
+    assert_eq!(server.log().matches("key=1/16").count(), 100);
+}
+
+#[actix_rt::test]
+async fn a_statement_that_waits_for_a_lock_delays_those_behind_it_for_a_moment_only() {
+    let world = World::new();
+    let server = world.server();
+    let page = server.client();
+    let openid = page.log_in(&world, "alice").await;
+    let lock = lock_keys(&world, &[openid]);
+    let held: Vec<_> = (0..4)
+        .map(|_| {
+            let (page, code) = (page.clone(), world.wechat.login("alice"));
+            actix_rt::spawn(async move { page.post_code(&code).await })
+        })
+        .collect();
+
+    page.log_in(&world, "bob").await;
+
+    drop(lock);
+    for login in held {
+        let answer = login.await.expect("no login panics");
+        answer.assert_ok();
+        assert!(answer.elapsed < Duration::from_secs(5), "{:?}", answer.elapsed);
+    }
+}
