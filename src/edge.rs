@@ -31,14 +31,14 @@ pub struct Facts(Rc<RefCell<FactsInside>>);
 
 #[derive(Default)]
 struct FactsInside {
-    openid: Option<String>,
+    openid: Option<OpenId>,
     opened_by: Option<OpenedBy>,
     repairs: Repairs,
 }
 
 impl Facts {
     pub fn openid(&self, openid: &OpenId) {
-        self.0.borrow_mut().openid = Some(openid.shortened());
+        self.0.borrow_mut().openid = Some(openid.clone());
     }
 
     pub fn opened_by(&self, opened_by: OpenedBy) {
@@ -54,7 +54,7 @@ impl fmt::Display for Facts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inside = self.0.borrow();
         if let Some(openid) = &inside.openid {
-            write!(f, " openid={openid}")?;
+            write!(f, " openid={}", openid.shortened())?;
         }
         if let Some(OpenedBy { place, of, age, was_late }) = inside.opened_by {
             let late = if was_late { " late_login=rescued" } else { "" };
@@ -127,10 +127,10 @@ fn write_lines<B>(
         log::log!(error.level(), "request_id={request_id} error={} cause: {error}", error.name());
     }
     let request = response.request();
-    let path: String = request.path().chars().take(MAX_SHOWN_PATH_LENGTH).collect();
     log::info!(
-        "request_id={request_id} {} {path} status={} error={} ms={:.1}{facts}",
+        "request_id={request_id} {} {:.MAX_SHOWN_PATH_LENGTH$} status={} error={} ms={:.1}{facts}",
         request.method(),
+        request.path(),
         response.status().as_u16(),
         error.map_or("-", Error::name),
         elapsed.as_secs_f64() * 1_000.0,

@@ -71,7 +71,9 @@ impl Logins {
             Begin::Run(run, exchanged) => {
                 let outcome = run.receiver();
                 let inside = Arc::clone(&self.0);
-                self.0.background.spawn(async move { inside.run(run, code, exchanged).await });
+                self.0
+                    .background
+                    .spawn(async move { inside.run(run, code, code_hash, exchanged).await });
                 outcome
             }
         };
@@ -89,8 +91,13 @@ impl Logins {
 }
 
 impl Inside {
-    async fn run(&self, run: Run, code: LoginCode, exchanged: Option<Session>) {
-        let code_hash = code.hash();
+    async fn run(
+        &self,
+        run: Run,
+        code: LoginCode,
+        code_hash: CodeHash,
+        exchanged: Option<Session>,
+    ) {
         let exchanged = match exchanged {
             Some(session) => Ok(session),
             None => self.wechat.exchange(code).await,

@@ -84,7 +84,7 @@ impl Phones {
         data: &EncryptedData,
         tried: &mut Tried,
         deadline: Instant,
-    ) -> Result<Option<(KeyRing, Phone, OpenedBy)>> {
+    ) -> Result<Option<(Arc<KeyRing>, Phone, OpenedBy)>> {
         loop {
             let is_last_look = Instant::now() >= deadline;
             let ring = self.store.key_ring(openid.clone()).await?.ok_or(Error::LoginRequired)?;

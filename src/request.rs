@@ -21,41 +21,52 @@ pub const MAX_BODY_BYTES: usize = 64 * 1024;
 /// What pages send for a variable that they never set.
 const NOTHING: &[&str] = &["", "undefined", "null", "NaN", "[object Object]"];
 
-/// The text fields of a body, in its order. Fields of other types count as missing.
-pub struct Fields(Vec<(String, String)>);
+/// The fields that pages send, by any of their names.
+const LOGIN_CODE: &[&str] = &["jsCode", "code", "js_code"];
+const OPENID: &[&str] = &["openid", "openId"];
+const ENCRYPTED_DATA: &str = "encryptedData";
+const IV: &str = "iv";
+
+/// The text fields of a body that mean something here, in its order. Fields of other types count
+/// as missing.
+pub struct Fields(Vec<(&'static str, String)>);
 
 impl Fields {
     pub fn login_code(&self) -> Result<LoginCode> {
-        self.first(&["jsCode", "code", "js_code"])
+        self.first(LOGIN_CODE)
             .and_then(LoginCode::parse)
             .ok_or(Error::InvalidRequest(Invalid::Field("jsCode")))
     }
 
     pub fn openid(&self) -> Result<OpenId> {
-        let text = self
-            .first(&["openid", "openId"])
-            .ok_or(Error::InvalidRequest(Invalid::MissingOpenId))?;
+        let text = self.first(OPENID).ok_or(Error::InvalidRequest(Invalid::MissingOpenId))?;
         OpenId::parse(text).ok_or(Error::InvalidRequest(Invalid::Field("openid")))
     }
 
     pub fn encrypted_data(&self) -> Result<EncryptedData> {
         let field = |name| self.first(&[name]).ok_or(Error::InvalidRequest(Invalid::Field(name)));
-        EncryptedData::parse(field("encryptedData")?, field("iv")?).map_err(|wrong| {
+        EncryptedData::parse(field(ENCRYPTED_DATA)?, field(IV)?).map_err(|wrong| {
             Error::InvalidRequest(Invalid::Field(match wrong {
-                Undecodable::EncryptedData => "encryptedData",
-                Undecodable::Iv => "iv",
+                Undecodable::EncryptedData => ENCRYPTED_DATA,
+                Undecodable::Iv => IV,
             }))
         })
     }
 
     /// The first value that says something, by the order of `names`, then by the body's.
     fn first(&self, names: &[&str]) -> Option<&str> {
-        let values_of = |name| self.0.iter().filter(move |(key, _)| key == name);
-        names.iter().flat_map(values_of).map(|(_, value)| value.as_str()).find(|value| {
+        let values_of = |name| self.0.iter().filter(move |(key, _)| *key == name);
+        names.iter().copied().flat_map(values_of).map(|(_, value)| value.as_str()).find(|value| {
             let bare = value.trim_matches(|c: char| c.is_whitespace() || c == '"' || c == '\'');
             !NOTHING.contains(&bare)
         })
     }
+}
+
+/// The field's name as it stands here, if it is one of those that mean something.
+fn known(name: &str) -> Option<&'static str> {
+    let names = LOGIN_CODE.iter().chain(OPENID).chain(&[ENCRYPTED_DATA, IV]);
+    names.copied().find(|known| *known == name)
 }
 
 enum Format {
@@ -80,7 +91,11 @@ impl Format {
             Self::Json => {
                 serde_json::from_slice(body).map_err(|_| Error::InvalidRequest(Invalid::Body))
             }
-            Self::Form => Ok(Fields(form_urlencoded::parse(body).into_owned().collect())),
+            Self::Form => {
+                let fields = form_urlencoded::parse(body);
+                let known = fields.filter_map(|(name, value)| Some((known(&name)?, value)));
+                Ok(Fields(known.map(|(name, value)| (name, value.into_owned())).collect()))
+            }
         }
     }
 }
@@ -120,14 +135,43 @@ impl<'de> Deserialize<'de> for Fields {
                 mut map: A,
             ) -> std::result::Result<Fields, A::Error> {
                 let mut fields = Vec::new();
-                while let Some((name, Value(value))) = map.next_entry()? {
-                    fields.extend(value.map(|value| (name, value)));
+                while let Some(Name(name)) = map.next_key()? {
+                    match name {
+                        Some(name) => {
+                            let Value(value) = map.next_value()?;
+                            fields.extend(value.map(|value| (name, value)));
+                        }
+                        None => drop(map.next_value::<IgnoredAny>()?),
+                    }
                 }
                 Ok(Fields(fields))
             }
         }
 
         deserializer.deserialize_map(Object)
+    }
+}
+
+/// The name of a field, kept if it means something.
+struct Name(Option<&'static str>);
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Text;
+
+        impl Visitor<'_> for Text {
+            type Value = Name;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name")
+            }
+
+            fn visit_str<E>(self, name: &str) -> std::result::Result<Name, E> {
+                Ok(Name(known(name)))
+            }
+        }
+
+        deserializer.deserialize_str(Text)
     }
 }
 

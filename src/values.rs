@@ -1,6 +1,7 @@
 //! WeChat's values, valid once they exist: nothing behind the door checks them again.
 
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -9,9 +10,9 @@ use sha2::{Digest, Sha256};
 /// A user's id within one mini-program: 1 to 64 of `[A-Za-z0-9_-]`.
 ///
 /// WeChat promises nothing about its form, so it is opaque beyond that. Its `Debug` shows a
-/// shortened form, the only one that may reach a log.
+/// shortened form, the only one that may reach a log. Clones share it, as it goes everywhere.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct OpenId(String);
+pub struct OpenId(Arc<str>);
 
 impl OpenId {
     const MAX_LENGTH: usize = 64;
@@ -20,7 +21,7 @@ impl OpenId {
     pub fn parse(text: &str) -> Option<Self> {
         let fits = (1..=Self::MAX_LENGTH).contains(&text.len());
         let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-        (fits && text.bytes().all(is_allowed)).then(|| Self(text.to_owned()))
+        (fits && text.bytes().all(is_allowed)).then(|| Self(text.into()))
     }
 
     pub fn as_str(&self) -> &str {

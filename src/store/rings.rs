@@ -2,6 +2,7 @@
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::NaiveDateTime;
@@ -42,7 +43,7 @@ pub struct RingKey {
 
 impl Store {
     /// The user and their living keys; `None` for an openid that never logged in.
-    pub async fn key_ring(&self, openid: OpenId) -> Result<Option<KeyRing>> {
+    pub async fn key_ring(&self, openid: OpenId) -> Result<Option<Arc<KeyRing>>> {
         self.rings.run(openid).await
     }
 }
@@ -52,12 +53,10 @@ pub(super) struct ReadRings;
 
 impl Joined for ReadRings {
     type Input = OpenId;
-    type Output = Option<KeyRing>;
+    /// Shared, as several requests may be about one user.
+    type Output = Option<Arc<KeyRing>>;
 
-    fn run(
-        connection: &mut MysqlConnection,
-        openids: &[OpenId],
-    ) -> QueryResult<Vec<Option<KeyRing>>> {
+    fn run(connection: &mut MysqlConnection, openids: &[OpenId]) -> QueryResult<Vec<Self::Output>> {
         let each_alone = |connection: &mut MysqlConnection| {
             openids.iter().map(|openid| read_one(connection, openid)).collect()
         };
@@ -103,7 +102,10 @@ macro_rules! living_keys {
     };
 }
 
-fn read_one(connection: &mut MysqlConnection, openid: &OpenId) -> QueryResult<Option<KeyRing>> {
+fn read_one(
+    connection: &mut MysqlConnection,
+    openid: &OpenId,
+) -> QueryResult<Option<Arc<KeyRing>>> {
     let rows = living_keys!()
         .filter(users::openid.eq(openid.as_str()))
         .order((sessions::issued_at.desc(), sessions::key_fingerprint))
@@ -130,7 +132,7 @@ fn newest_first(one: &Option<KeyRow>, other: &Option<KeyRow>) -> Ordering {
 }
 
 /// The rings in these rows, whose keys come newest first, by openid.
-fn rings(rows: Vec<JoinedRow>) -> HashMap<String, KeyRing> {
+fn rings(rows: Vec<JoinedRow>) -> HashMap<String, Arc<KeyRing>> {
     let mut rings: HashMap<String, KeyRing> = HashMap::with_capacity(rows.len());
     for (openid, id, phone, key) in rows {
         let user = || User { id, phone: read_phone(phone) };
@@ -140,7 +142,7 @@ fn rings(rows: Vec<JoinedRow>) -> HashMap<String, KeyRing> {
             ring.keys.extend(key.and_then(read_key));
         }
     }
-    rings
+    rings.into_iter().map(|(openid, ring)| (openid, Arc::new(ring))).collect()
 }
 
 fn read_key((text, fingerprint, first_seen_at, issued_at, now): KeyRow) -> Option<RingKey> {
