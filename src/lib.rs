@@ -26,6 +26,7 @@ pub mod server;
 pub mod stopping;
 pub mod store;
 pub mod tally;
+pub mod utc;
 pub mod values;
 pub mod wechat;
 

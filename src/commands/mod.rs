@@ -4,8 +4,10 @@ mod doctor;
 mod interrupt;
 mod migrate;
 mod outcome;
+mod print;
 mod progress;
 mod serve;
+mod sessions;
 mod users;
 
 use clap::{Parser, Subcommand};
@@ -31,6 +33,8 @@ enum Command {
     Migrate,
     /// Looks for what keeps logins from working, and says what to do
     Doctor(doctor::Arguments),
+    /// Works on stored keys
+    Sessions(sessions::Arguments),
     /// Works on users
     Users(users::Arguments),
 }
@@ -43,6 +47,7 @@ pub fn run(arguments: Arguments) -> Result<Outcome> {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Migrate => migrate::run(),
         Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Sessions(arguments) => sessions::run(&arguments),
         Command::Users(arguments) => users::run(&arguments),
     }
 }

@@ -106,7 +106,7 @@ pub(super) fn read_key_id((openid, fingerprint): (String, String)) -> Option<Key
 
 /// Looks without locking, then removes row by row by primary key: a range over `expires_at` would
 /// also lock the gap where new logins insert.
-fn purge_batch(connection: &mut MysqlConnection) -> QueryResult<PurgedBatch> {
+pub(super) fn purge_batch(connection: &mut MysqlConnection) -> QueryResult<PurgedBatch> {
     let mut expired: Vec<(String, String)> = sessions::table
         .filter(sessions::expires_at.le(UtcNow))
         .order(sessions::expires_at)

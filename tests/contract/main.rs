@@ -23,6 +23,7 @@ mod phone_history;
 mod properties;
 mod repair;
 mod retry_safe_codes;
+mod sessions_command;
 mod sessions_script;
 mod simulation;
 mod starting;

@@ -10,7 +10,6 @@ mod row;
 mod summary;
 mod table;
 
-use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use chrono::{FixedOffset, TimeDelta};
@@ -22,6 +21,7 @@ use self::row::Rows;
 use self::summary::Summary;
 use self::table::Table;
 use crate::commands::interrupt::Interrupt;
+use crate::commands::print::print;
 use crate::commands::progress::Progress;
 use crate::commands::{Outcome, Result};
 use crate::config::{self, DatabaseConfig};
@@ -137,13 +137,5 @@ impl Import {
         })?;
         self.summary.add(stored);
         Ok(())
-    }
-}
-
-/// Whoever stopped reading has read enough.
-fn print(text: &str) -> Result<()> {
-    match writeln!(io::stdout(), "{text}") {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
     }
 }
