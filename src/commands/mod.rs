@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand.
 
+mod arguments;
 mod doctor;
 mod interrupt;
 mod migrate;

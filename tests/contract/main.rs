@@ -30,6 +30,7 @@ mod starting;
 mod stopping;
 mod upstream_tls;
 mod user;
+mod users_command;
 mod users_import;
 mod vectors;
 mod views;

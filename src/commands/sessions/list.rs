@@ -3,7 +3,8 @@
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use clap::Args;
 
-use super::{connect, openid, print_keys};
+use super::print_keys;
+use crate::commands::arguments::{connect, openid};
 use crate::commands::{Outcome, Result};
 use crate::store::{KeyFilter, KeyState};
 use crate::values::OpenId;

@@ -10,10 +10,8 @@ use serde::Serialize;
 
 use super::print::{print, print_json, table};
 use super::{Outcome, Result};
-use crate::config::DatabaseConfig;
-use crate::store::{Direct, StoredKey};
+use crate::store::StoredKey;
 use crate::utc::iso;
-use crate::values::OpenId;
 
 #[derive(Args)]
 pub struct Arguments {
@@ -40,16 +38,6 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         Command::Revoke(arguments) => revoke::run(arguments),
         Command::Purge(arguments) => purge::run(arguments),
     }
-}
-
-fn connect() -> Result<Direct> {
-    let database = DatabaseConfig::load()?;
-    Ok(Direct::connect(&database.url).map_err(|error| error.to_string())?)
-}
-
-/// For clap.
-fn openid(text: &str) -> std::result::Result<OpenId, &'static str> {
-    OpenId::parse(text).ok_or("an openid is 1 to 64 of A-Z, a-z, 0-9, _ and -")
 }
 
 /// The one way to print keys: a table, or an array.

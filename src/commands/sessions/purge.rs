@@ -2,7 +2,8 @@
 
 use clap::Args;
 
-use super::{Removed, connect};
+use super::Removed;
+use crate::commands::arguments::connect;
 use crate::commands::interrupt::Interrupt;
 use crate::commands::print::{print, print_json};
 use crate::commands::progress::Progress;

@@ -2,7 +2,8 @@
 
 use clap::Args;
 
-use super::{Removed, connect, openid};
+use super::Removed;
+use crate::commands::arguments::{connect, openid};
 use crate::commands::print::{print, print_json};
 use crate::commands::{Outcome, Result};
 use crate::values::OpenId;

@@ -3,7 +3,8 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::{connect, openid, print_keys};
+use super::print_keys;
+use crate::commands::arguments::{connect, openid};
 use crate::commands::print::print_json;
 use crate::commands::{Outcome, Result};
 use crate::store::{KeyFilter, StoredKey};

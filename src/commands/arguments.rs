@@ -1,0 +1,16 @@
+//! What several commands take and begin with.
+
+use super::Result;
+use crate::config::DatabaseConfig;
+use crate::store::Direct;
+use crate::values::OpenId;
+
+pub fn connect() -> Result<Direct> {
+    let database = DatabaseConfig::load()?;
+    Ok(Direct::connect(&database.url).map_err(|error| error.to_string())?)
+}
+
+/// For clap.
+pub fn openid(text: &str) -> std::result::Result<OpenId, &'static str> {
+    OpenId::parse(text).ok_or("an openid is 1 to 64 of A-Z, a-z, 0-9, _ and -")
+}
