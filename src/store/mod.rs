@@ -22,6 +22,7 @@ mod rights;
 mod rings;
 mod sessions;
 mod sql;
+mod statistics;
 mod turns;
 mod users;
 
@@ -48,6 +49,7 @@ pub use self::rights::Rights;
 use self::rings::ReadRings;
 pub use self::rings::{KeyRing, RingKey};
 pub use self::sessions::{KeyId, Login, StoredLogin};
+pub use self::statistics::{DayOfUsers, Decryptions, HourOfKeys, KeysPerUser};
 use self::turns::Waiting;
 pub use self::users::User;
 use crate::config::DatabaseConfig;

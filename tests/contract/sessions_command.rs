@@ -144,3 +144,40 @@ async fn what_goes_wrong_is_a_sentence_that_helps() {
         assert_eq!(run(&world, arguments).code, Some(2), "{arguments:?}");
     }
 }
+
+#[actix_rt::test]
+async fn stats_count_users_keys_and_decryptions_and_draw_them() {
+    let (world, server) = world().await;
+    let page = server.client();
+    page.post_phone(&world.wechat.openid("bob"), &world.wechat.phone("bob")).await.assert_ok();
+    server.signal("TERM");
+    let (status, log) = server.wait();
+    assert!(status.success(), "{log}");
+
+    let stats = run(&world, &["stats", "--json"]);
+    let stats = stats.assert_ok().json();
+
+    let counts = [("users", 3), ("users_with_phone", 1), ("active_keys", 3), ("expired_keys", 1)];
+    for (name, count) in counts {
+        assert_eq!(stats[name], count, "{name}: {stats}");
+    }
+    let per_user = stats["keys_per_user"].as_array().expect("an array");
+    let per_user: Vec<_> =
+        per_user.iter().map(|row| (row["active_keys"].as_u64(), row["users"].as_u64())).collect();
+    assert_eq!(per_user, [(Some(0), Some(1)), (Some(1), Some(1)), (Some(2), Some(1))]);
+    let ages = stats["key_ages"].as_array().expect("an array");
+    let young = ages.iter().take(2).map(|row| row["active_keys"].as_u64().unwrap_or_default());
+    assert_eq!(young.sum::<u64>(), 3, "{stats}");
+    let opened = &stats["decryptions"][0];
+    assert_eq!((&opened["outcome"], &opened["place"]), (&"opened".into(), &1.into()));
+    assert_eq!((&opened["age_below"], &opened["decryptions"]), (&60.into(), &1.into()));
+    let days = stats["days"].as_array().expect("an array");
+    let total = |name: &str| days.iter().filter_map(|day| day[name].as_u64()).sum::<u64>();
+    assert_eq!((total("new_users"), total("keys_issued")), (3, 4), "{stats}");
+    let today = world.database.value("DATE(MAX(created_at))", "FROM users");
+    assert_eq!(days.last().map(|day| &day["day"]), Some(&today.into()), "{stats}");
+
+    let picture = run(&world, &["stats"]);
+    assert!(picture.assert_ok().stdout.contains('█'), "{}", picture.stdout);
+    assert!(picture.stdout.contains("users                    3"), "{}", picture.stdout);
+}

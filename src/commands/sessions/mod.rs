@@ -4,6 +4,7 @@ mod list;
 mod purge;
 mod revoke;
 mod show;
+mod stats;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -25,6 +26,8 @@ enum Command {
     List(list::Arguments),
     /// Shows all keys of one user
     Show(show::Arguments),
+    /// Shows users, keys and decryptions as a picture
+    Stats(stats::Arguments),
     /// Removes all keys of one user, who then has to log in again
     Revoke(revoke::Arguments),
     /// Removes every expired key, as the server does now and then
@@ -35,6 +38,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     match &arguments.command {
         Command::List(arguments) => list::run(arguments),
         Command::Show(arguments) => show::run(arguments),
+        Command::Stats(arguments) => stats::run(arguments),
         Command::Revoke(arguments) => revoke::run(arguments),
         Command::Purge(arguments) => purge::run(arguments),
     }
