@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _};
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 use console::Term;
 use serde::Serialize;
@@ -24,7 +24,7 @@ pub fn print_json(value: &impl Serialize) -> Result<()> {
 /// A table that fits the terminal; where there is none, each row is one line.
 pub fn table<const N: usize>(header: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_header(header);
+    table.load_style(NOTHING).set_header(header);
     for row in rows {
         table.add_row(row);
     }

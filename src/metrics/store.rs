@@ -10,8 +10,9 @@ use super::family::Labels;
 /// Requests that one statement serves, 64 at most.
 const BATCH_BUCKETS: [f64; 7] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
 
-/// The metrics of each lane.
+/// The metrics of the pool and of each lane.
 pub struct StoreMetrics {
+    pub connections_in_use: Gauge,
     pub rings: LaneMetrics,
     pub logins: LaneMetrics,
 }
@@ -25,6 +26,12 @@ pub struct LaneMetrics {
 
 impl StoreMetrics {
     pub(super) fn register(registry: &mut Registry) -> Self {
+        let connections_in_use = Gauge::default();
+        registry.register(
+            "store_connections_in_use",
+            "Connections to the database that run a statement",
+            connections_in_use.clone(),
+        );
         let waiting = Family::<Labels, Gauge>::default();
         registry.register(
             "store_waiting_requests",
@@ -45,6 +52,6 @@ impl StoreMetrics {
                 batch_sizes: batch_sizes.get_or_create_owned(&labels),
             }
         };
-        Self { rings: lane("key_ring"), logins: lane("login") }
+        Self { connections_in_use, rings: lane("key_ring"), logins: lane("login") }
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use actix_rt::time::timeout;
 use diesel::QueryResult;
 use diesel::mysql::MysqlConnection;
+use prometheus_client::metrics::gauge::Gauge;
 use r2d2::Pool;
 use tokio::sync::Semaphore;
 
@@ -34,10 +35,11 @@ pub(super) struct Connections {
     /// One permit a connection.
     turns: Arc<Semaphore>,
     abandoned: Arc<AtomicUsize>,
+    in_use: Gauge,
 }
 
 impl Connections {
-    pub fn new(config: &DatabaseConfig) -> Self {
+    pub fn new(config: &DatabaseConfig, in_use: Gauge) -> Self {
         // Links of abandoned threads are still counted by the pool.
         let max_links = config.pool_size.saturating_add(MAX_ABANDONED as u32);
         let links = Links::new(config.url.clone());
@@ -49,7 +51,7 @@ impl Connections {
             .test_on_check_out(false)
             .build_unchecked(links.clone());
         let turns = Arc::new(Semaphore::new(config.pool_size as usize));
-        Self { pool, links, turns, abandoned: Arc::default() }
+        Self { pool, links, turns, abandoned: Arc::default(), in_use }
     }
 
     /// Waits for a turn until the deadline.
@@ -58,7 +60,7 @@ impl Connections {
         let left = deadline.saturating_duration_since(Instant::now());
         let permit = timeout(left, permit).await.map_err(|_| late())?;
         let permit = permit.map_err(|_| unavailable("the store is closed"))?;
-        Ok(Arc::new(Turn::new(permit, Arc::clone(&self.abandoned))))
+        Ok(Arc::new(Turn::new(permit, Arc::clone(&self.abandoned), self.in_use.clone())))
     }
 
     /// A thread does not come back from the database: its turn goes to the next, and connections

@@ -75,7 +75,7 @@ pub struct Store {
 impl Store {
     /// Connects when first used, so that this cannot fail.
     pub fn new(config: &DatabaseConfig, metrics: &StoreMetrics) -> Self {
-        let connections = Arc::new(Connections::new(config));
+        let connections = Arc::new(Connections::new(config, metrics.connections_in_use.clone()));
         let rings = Lane::new(Arc::clone(&connections), metrics.rings.clone());
         let logins = Lane::new(Arc::clone(&connections), metrics.logins.clone());
         Self { connections, rings, logins, waiting: Arc::default() }

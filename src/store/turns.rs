@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{Result, StoreError};
@@ -14,13 +15,26 @@ pub(super) const MAX_ABANDONED: usize = 64;
 
 /// The right to use a connection, shared by the thread that uses it and the one that waits.
 pub(super) struct Turn {
-    permit: Mutex<Option<OwnedSemaphorePermit>>,
+    held: Mutex<Option<Held>>,
     abandoned: Arc<AtomicUsize>,
 }
 
+/// Counted among the connections in use until it is dropped.
+struct Held {
+    _permit: OwnedSemaphorePermit,
+    in_use: Gauge,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.in_use.dec();
+    }
+}
+
 impl Turn {
-    pub fn new(permit: OwnedSemaphorePermit, abandoned: Arc<AtomicUsize>) -> Self {
-        Self { permit: Mutex::new(Some(permit)), abandoned }
+    pub fn new(permit: OwnedSemaphorePermit, abandoned: Arc<AtomicUsize>, in_use: Gauge) -> Self {
+        in_use.inc();
+        Self { held: Mutex::new(Some(Held { _permit: permit, in_use })), abandoned }
     }
 
     /// The thread is done.
@@ -42,11 +56,11 @@ impl Turn {
 
     /// Whether the turn has gone to somebody else.
     pub fn is_over(&self) -> bool {
-        self.permit.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).is_none()
     }
 
-    fn take(&self) -> Option<OwnedSemaphorePermit> {
-        self.permit.lock().unwrap_or_else(PoisonError::into_inner).take()
+    fn take(&self) -> Option<Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 

@@ -40,6 +40,7 @@ async fn log_in_together(world: &World, server: &Server, users: &[String]) -> Ve
     reader
         .wait_for(r#"wxauth_store_waiting_requests{statement="login"}"#, users.len() as u32)
         .await;
+    reader.wait_for("wxauth_store_connections_in_use", 2).await;
     drop(lock);
 
     let mut answers = Vec::new();
@@ -49,6 +50,7 @@ async fn log_in_together(world: &World, server: &Server, users: &[String]) -> Ve
     for login in held {
         login.await.expect("no login panics").assert_ok();
     }
+    reader.wait_for("wxauth_store_connections_in_use", 0).await;
     answers
 }
 
