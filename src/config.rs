@@ -1,12 +1,15 @@
 //! The only reader of the environment: variables, `.env`, and the files that hold secrets.
 
+mod variables;
+
 use std::env;
 use std::fmt;
-use std::fs;
 use std::net::SocketAddr;
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use self::variables::{
+    address, milliseconds, must, number, optional_address, seconds, secret, variable,
+};
 use crate::reply::ResponseShape;
 use crate::secret::Secret;
 
@@ -236,78 +239,6 @@ fn response_shape() -> Result<ResponseShape> {
         Some("envelope") => Ok(ResponseShape::Envelope),
         Some(other) => Err(must("RESPONSE_SHAPE", "flat or envelope").showing(other)),
     }
-}
-
-fn address(name: &str, default: &str) -> Result<SocketAddr> {
-    let address = optional_address(name)?;
-    address.map_or_else(|| parse_address(name, default), Ok)
-}
-
-fn optional_address(name: &str) -> Result<Option<SocketAddr>> {
-    variable(name)?.map(|text| parse_address(name, &text)).transpose()
-}
-
-fn parse_address(name: &str, text: &str) -> Result<SocketAddr> {
-    let must_be = "an address and a port, such as 127.0.0.1:8080";
-    text.parse().map_err(|_| must(name, must_be).showing(text))
-}
-
-fn seconds(name: &str, default: u64, range: RangeInclusive<u64>) -> Result<Duration> {
-    number(name, default, range).map(Duration::from_secs)
-}
-
-fn milliseconds(name: &str, default: u64, range: RangeInclusive<u64>) -> Result<Duration> {
-    number(name, default, range).map(Duration::from_millis)
-}
-
-fn number(name: &str, default: u64, range: RangeInclusive<u64>) -> Result<u64> {
-    let Some(text) = variable(name)? else {
-        return Ok(default);
-    };
-    text.parse().ok().filter(|value| range.contains(value)).ok_or_else(|| {
-        let (least, most) = range.into_inner();
-        must(name, &format!("a whole number from {least} to {most}")).showing(&text)
-    })
-}
-
-/// A secret from the variable itself, or from the file that `{name}_FILE` names.
-fn secret(name: &str, must_be: &str) -> Result<Secret> {
-    let file_variable = format!("{name}_FILE");
-    match (variable(name)?, variable(&file_variable)?) {
-        (Some(text), None) => Ok(Secret::new(text)),
-        (None, Some(path)) => secret_file(&file_variable, &path),
-        (None, None) => Err(ConfigError::new(format!(
-            "{name} is not set; it must be {must_be} (or {file_variable} must name a file that holds it)"
-        ))),
-        (Some(_), Some(_)) => Err(ConfigError::new(format!(
-            "{name} and {file_variable} are both set; set one of them"
-        ))),
-    }
-}
-
-fn secret_file(file_variable: &str, path: &str) -> Result<Secret> {
-    let wrong = |what: &str| {
-        ConfigError::new(format!("{file_variable} names a file that {what}")).showing(path)
-    };
-    let text = fs::read_to_string(path)
-        .map_err(|error| wrong(&format!("cannot be read ({})", error.kind())))?;
-    match text.trim() {
-        "" => Err(wrong("is empty")),
-        text => Ok(Secret::new(text)),
-    }
-}
-
-/// The variable's value; an empty one counts as not set.
-fn variable(name: &str) -> Result<Option<String>> {
-    match env::var(name) {
-        Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
-        Err(env::VarError::NotPresent) => Ok(None),
-        Err(env::VarError::NotUnicode(_)) => Err(must(name, "UTF-8 text")),
-    }
-}
-
-fn must(name: &str, be: &str) -> ConfigError {
-    ConfigError::new(format!("{name} must be {be}"))
 }
 
 fn is_printable(text: &str) -> bool {
