@@ -7,7 +7,7 @@ use crate::values::OpenId;
 
 pub fn connect() -> Result<Direct> {
     let database = DatabaseConfig::load()?;
-    Ok(Direct::connect(&database.url).map_err(|error| error.to_string())?)
+    Ok(Direct::connect(&database.url)?)
 }
 
 /// For clap.

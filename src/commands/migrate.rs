@@ -6,7 +6,7 @@ use crate::store;
 
 pub fn run() -> Result<Outcome> {
     let config = DatabaseConfig::load()?;
-    let applied = store::migrate(&config.url).map_err(|error| error.to_string())?;
+    let applied = store::migrate(&config.url)?;
     if applied.is_empty() {
         println!("the schema is up to date");
     }

@@ -73,7 +73,7 @@ async fn wait_for_database(store: &Store) -> Result<SchemaState> {
 async fn migrate(config: &DatabaseConfig) -> Result<()> {
     let url = config.url.clone();
     let migrating = actix_rt::task::spawn_blocking(move || store::migrate(&url));
-    let applied = migrating.await?.map_err(|error| error.to_string())?;
+    let applied = migrating.await??;
     for name in applied {
         log::info!("applied {name}");
     }

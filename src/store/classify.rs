@@ -24,6 +24,8 @@ impl fmt::Display for StoreError {
     }
 }
 
+impl std::error::Error for StoreError {}
+
 /// What helps against an error.
 #[derive(Debug)]
 pub(super) enum Trouble {

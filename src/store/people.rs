@@ -16,7 +16,8 @@ const MAX_FOUND: i64 = 1_000;
 const MIN_DIGITS: usize = 4;
 
 /// A row of `users`. Times are UTC.
-#[derive(Debug, Queryable)]
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = users)]
 pub struct StoredUser {
     pub id: u64,
     pub openid: String,
@@ -46,7 +47,8 @@ impl Erased {
 
 impl Direct {
     pub fn user(&mut self, openid: &OpenId) -> Result<Option<StoredUser>> {
-        let user = users::table.filter(users::openid.eq(openid.as_str())).select(COLUMNS);
+        let user =
+            users::table.filter(users::openid.eq(openid.as_str())).select(StoredUser::as_select());
         self.run(|connection| user.first(connection).optional())
     }
 
@@ -69,7 +71,7 @@ impl Direct {
             users::table
                 .filter(OneOf::new(users::pure_phone_number, ends.clone()))
                 .order(users::id)
-                .select(COLUMNS)
+                .select(StoredUser::as_select())
                 .limit(MAX_FOUND)
                 .load(connection)
         })?;
@@ -100,30 +102,6 @@ impl StoredUser {
             || digits.strip_prefix(area) == Some(pure.as_str())
     }
 }
-
-type Columns = (
-    users::id,
-    users::openid,
-    users::unionid,
-    users::phone_number,
-    users::pure_phone_number,
-    users::country_code,
-    users::phone_updated_at,
-    users::created_at,
-    users::updated_at,
-);
-
-const COLUMNS: Columns = (
-    users::id,
-    users::openid,
-    users::unionid,
-    users::phone_number,
-    users::pure_phone_number,
-    users::country_code,
-    users::phone_updated_at,
-    users::created_at,
-    users::updated_at,
-);
 
 fn erase(connection: &mut MysqlConnection, openid: &str) -> QueryResult<Erased> {
     let user = users::table.filter(users::openid.eq(openid));

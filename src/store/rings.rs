@@ -1,6 +1,6 @@
 //! The key ring of a user, read from `users` and `sessions` in one statement, for one user or many.
 
-use std::cmp::{Ordering, Reverse};
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -121,14 +121,14 @@ fn read_many(connection: &mut MysqlConnection, openids: &[OpenId]) -> QueryResul
         .limit(MAX_ROWS)
         .load(connection)?;
     // In memory, as the database would need a temporary table.
-    rows.sort_unstable_by(|(_, _, _, one), (_, _, _, other)| newest_first(one, other));
+    rows.sort_unstable_by(|(.., one), (.., other)| place(one).cmp(&place(other)));
     Ok(rows)
 }
 
-fn newest_first(one: &Option<KeyRow>, other: &Option<KeyRow>) -> Ordering {
-    let order = |key: &Option<KeyRow>| key.as_ref().map(|key| Reverse(key.3));
-    let fingerprint = |key: &Option<KeyRow>| key.as_ref().map(|key| key.1.clone());
-    order(one).cmp(&order(other)).then_with(|| fingerprint(one).cmp(&fingerprint(other)))
+/// Newest first; of keys of one instant, the same one first each time.
+fn place(key: &Option<KeyRow>) -> Option<(Reverse<NaiveDateTime>, &str)> {
+    key.as_ref()
+        .map(|(_, fingerprint, _, issued_at, _)| (Reverse(*issued_at), fingerprint.as_str()))
 }
 
 /// The rings in these rows, whose keys come newest first, by openid.

@@ -49,7 +49,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         issued_after: arguments.issued_after,
         limit: arguments.limit,
     };
-    let keys = connect()?.keys(&filter).map_err(|error| error.to_string())?;
+    let keys = connect()?.keys(&filter)?;
     print_keys(&keys, arguments.json)
 }
 

@@ -25,7 +25,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let interrupt = Interrupt::listen()?;
     let mut direct = connect()?;
-    let expired = direct.expired_keys().map_err(|error| error.to_string())?;
+    let expired = direct.expired_keys()?;
     let mut progress = Progress::new(Some(expired), KEYS_A_LINE);
     let mut removed = 0;
     let is_whole = loop {

@@ -22,7 +22,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
-    let removed = connect()?.revoke(&arguments.openid).map_err(|error| error.to_string())?;
+    let removed = connect()?.revoke(&arguments.openid)?;
     match arguments.json {
         true => print_json(&Removed { removed })?,
         false => print(&format!("removed {removed} keys"))?,

@@ -36,7 +36,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         limit: MAX_SHOWN,
         ..KeyFilter::default()
     };
-    let keys = connect()?.keys(&filter).map_err(|error| error.to_string())?;
+    let keys = connect()?.keys(&filter)?;
     if !arguments.json || keys.is_empty() {
         return print_keys(&keys, false);
     }

@@ -70,9 +70,9 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         told.and_then(|mut direct| direct.keys_per_user().map_err(|error| error.to_string()))
     });
     let mut direct = connect()?;
-    let hours = direct.hours_of_keys().map_err(|error| error.to_string())?;
-    let users = direct.days_of_users().map_err(|error| error.to_string())?;
-    let decryptions = direct.decryptions().map_err(|error| error.to_string())?;
+    let hours = direct.hours_of_keys()?;
+    let users = direct.days_of_users()?;
+    let decryptions = direct.decryptions()?;
     let per_user = per_user.join().map_err(|_| "counting the keys of users stopped")??;
     let stats = Stats::new(&hours, &users, per_user, decryptions);
     match arguments.json {

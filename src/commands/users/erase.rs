@@ -29,7 +29,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     if !arguments.yes && !is_wanted(&arguments.openid)? {
         return Err("nothing was erased".into());
     }
-    let erased = direct.erase(&arguments.openid).map_err(|error| error.to_string())?;
+    let erased = direct.erase(&arguments.openid)?;
     if arguments.json {
         print_json(&erased)?;
     } else {

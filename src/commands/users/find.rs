@@ -28,7 +28,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
-    let found = connect()?.users_by_phone(&arguments.phone).map_err(|error| error.to_string())?;
+    let found = connect()?.users_by_phone(&arguments.phone)?;
     let people: Vec<_> =
         found.into_iter().map(|user| Person::new(user, arguments.reveal)).collect();
     if arguments.json {

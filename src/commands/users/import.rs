@@ -65,8 +65,8 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         log::info!("columns that are not imported: {}", ignored.join(", "));
     }
     let interrupt = Interrupt::listen()?;
-    let mut direct = Direct::connect(&database.url).map_err(|error| error.to_string())?;
-    let now = direct.now().map_err(|error| error.to_string())?;
+    let mut direct = Direct::connect(&database.url)?;
+    let now = direct.now()?;
     let import = Import {
         rejects: Rejects::create(arguments.rejects.clone(), &arguments.file, table.header())?,
         progress: Progress::new(table.length(), ROWS_A_LINE),

@@ -37,7 +37,7 @@ struct Shown {
 
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let mut direct = connect()?;
-    let Some(user) = direct.user(&arguments.openid).map_err(|error| error.to_string())? else {
+    let Some(user) = direct.user(&arguments.openid)? else {
         return Ok(Outcome::NothingFound);
     };
     let keys = KeyFilter {
@@ -45,8 +45,8 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         limit: MAX_KEYS,
         ..KeyFilter::default()
     };
-    let keys = direct.keys(&keys).map_err(|error| error.to_string())?;
-    let former = direct.former_phones(&arguments.openid).map_err(|error| error.to_string())?;
+    let keys = direct.keys(&keys)?;
+    let former = direct.former_phones(&arguments.openid)?;
     let active_keys = keys.iter().filter(|key| key.active).count();
     let shown = Shown {
         person: Person::new(user, arguments.reveal),
