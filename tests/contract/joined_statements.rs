@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use crate::harness::{Answer, Open, Server, World};
-use crate::metrics::{METRICS, Reader};
+use crate::harness::{Answer, METRICS, Open, Reader, Server, World};
 
 const TWO_CONNECTIONS: (&str, &str) = ("DATABASE_POOL_SIZE", "2");
 

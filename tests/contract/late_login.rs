@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use crate::harness::World;
-use crate::metrics::{METRICS, Reader};
+use crate::harness::{METRICS, Reader, World};
 
 const LONG_GRACE: (&str, &str) = ("LOGIN_GRACE_MS", "20000");
 const LONGEST_GRACE: (&str, &str) = ("LOGIN_GRACE_MS", "30000");
