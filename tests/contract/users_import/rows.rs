@@ -1,0 +1,199 @@
+//! What a file may look like, and what becomes of each of its rows.
+
+use std::fmt::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+
+use serde_json::{Value, json};
+
+use super::{KEY, assert_counts, import, migrated_world};
+use crate::harness::{Finished, TemporaryFile};
+
+#[test]
+fn every_value_is_stored_as_a_login_and_an_authorisation_would() {
+    let world = migrated_world();
+    let file = TemporaryFile::new(
+        "users.csv",
+        format!(
+            "created_time,phoneNumber,nickname,OpenID,Country Code,session_key\n\
+             2019-07-01 12:30:00,13580006666,\"A, or B\",oOld,,{KEY}\n\
+             ,+8613580006666,,oPlus,,\n\
+             ,12345678,,oForeign,852,{KEY}\n\
+             ,+85212345678,,oForeignPlus,+852,NULL\n\
+             \\N,NULL,null,oBare,86,\\N\n"
+        ),
+    );
+    let done = world.run(&["users", "import", file.path(), "--json", "--utc-offset", "+08:00"]);
+    assert!(done.stderr.contains("not imported: nickname"), "{}", done.stderr);
+    let summary = done.assert_ok().json();
+    assert_counts(
+        &summary,
+        &[("read", 5), ("imported", 5), ("users", 5), ("keys", 1), ("expired_keys", 1)],
+    );
+    assert_eq!(summary["rejects"], Value::Null);
+    assert_eq!(file.read_beside("users.rejected.csv"), None, "an empty list does not stay");
+
+    let of = |expression: &str, openid: &str| {
+        world.database.value(expression, &format!("FROM users WHERE openid = '{openid}'"))
+    };
+    let phone = "CONCAT_WS(' ', phone_number, pure_phone_number, country_code)";
+    for (openid, expected) in [
+        ("oOld", "13580006666 13580006666 86"),
+        ("oPlus", "13580006666 13580006666 86"),
+        ("oForeign", "+85212345678 12345678 852"),
+        ("oForeignPlus", "+85212345678 12345678 852"),
+        ("oBare", ""),
+    ] {
+        assert_eq!(of(phone, openid).as_deref(), Some(expected), "{openid}");
+    }
+    for column in ["created_at", "phone_watermark", "phone_updated_at"] {
+        let time = of(column, "oOld");
+        assert_eq!(time.as_deref(), Some("2019-07-01 04:30:00.000"), "{column}");
+    }
+    assert_eq!(
+        of("created_at > UTC_TIMESTAMP(3) - INTERVAL 1 HOUR", "oPlus").as_deref(),
+        Some("1")
+    );
+    assert_eq!(of("phone_updated_at IS NULL", "oBare").as_deref(), Some("1"));
+    let key = world.database.value(
+        "CONCAT_WS(' ', openid, session_key, CAST(key_fingerprint AS BINARY) = LEFT(SHA2(FROM_BASE64(session_key), 256), 16),
+                   HEX(code_hash), TIMESTAMPDIFF(SECOND, issued_at, expires_at), first_seen_at = issued_at)",
+        "FROM sessions",
+    );
+    let zeros = "0".repeat(64);
+    assert_eq!(key, Some(format!("oForeign {KEY} 1 {zeros} 259200 1")));
+}
+
+#[test]
+fn every_bad_row_is_rejected_with_its_line_and_reason_and_the_others_go_in() {
+    let world = migrated_world();
+    let long = "o".repeat(65);
+    let cases = [
+        (",,,,", "openid is missing"),
+        ("undefined,,,,", "openid is missing"),
+        ("o b,,,,", "openid is not"),
+        (&format!("{long},,,,"), "openid is not"),
+        ("微信,,,,", "openid is not"),
+        ("bad1,AAAA,,,", "session_key is not 16 bytes"),
+        ("bad2,Y2FuYXJ5LXNlc3Npb24tMQ,,,", "session_key is not 16 bytes"),
+        ("bad3,*,,,", "session_key is not 16 bytes"),
+        ("bad4,,1358000666,,", "phone is not 11 digits"),
+        ("bad5,,23580006666,,", "phone is not 11 digits"),
+        ("bad6,,135****6666,,", "phone is not 11 digits"),
+        ("bad7,,+85212345678,,", "country_code is missing"),
+        ("bad8,,+85212345678,853,", "another country_code"),
+        ("bad9,,123,852,", "phone is not 4 to 15 digits"),
+        ("bad10,,12345678,HK,", "country_code is not"),
+        ("bad11,,,,yesterday", "created_at is not a time"),
+        ("bad12,,,,0000-00-00 00:00:00", "created_at is not a time"),
+        ("bad13,,,,1970-01-01 00:00:00", "created_at is before"),
+        ("bad14,,,,2999-01-01 00:00:00", "created_at is in the future"),
+        ("good,,13580007777,,", "an earlier row gives this openid another phone"),
+        ("bad15,,", "more or fewer fields"),
+        ("bad16,,,,,", "more or fewer fields"),
+        ("\"bad17\nbad18\",,,,", "a quote may be open"),
+    ];
+    let mut text = String::from("openid,session_key,phone,country_code,created_at\n");
+    text.push_str("good,,13580006666,,\n");
+    for (row, _) in &cases {
+        writeln!(text, "{row}").expect("text grows");
+    }
+    let mut bytes = text.into_bytes();
+    bytes.extend_from_slice(b"bad19,,\xff,,\n");
+    bytes.extend_from_slice(b"last,,,,\n");
+    let file = TemporaryFile::new("users.csv", bytes);
+
+    let summary = import(&world, &file);
+
+    let rejected = cases.len() as u64 + 1;
+    assert_counts(&summary, &[("imported", 2), ("rejected", rejected), ("users", 2)]);
+    assert_eq!(world.database.column("openid", "FROM users ORDER BY id").len(), 2);
+    let name = "users.rejected.csv";
+    assert_eq!(summary["rejects"], json!(file.beside(name)));
+    let mode = std::fs::metadata(file.beside(name)).expect("it was written").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "it holds keys and phones");
+
+    let list = std::fs::read(file.beside(name)).expect("it was written");
+    let list = String::from_utf8_lossy(&list);
+    let mut lines = list.lines();
+    assert_eq!(lines.next(), Some("line,reason,openid,session_key,phone,country_code,created_at"));
+    for (number, (row, reason)) in cases.iter().enumerate() {
+        let line = lines.next().expect("one line a row");
+        // The first line is the header's, the second the good row's.
+        let (count, rest) = line.split_once(',').expect("the line's number");
+        assert_eq!(count, (number + 3).to_string(), "{row}");
+        assert!(rest.contains(reason), "{row}: {rest}");
+        let first = row.split('\n').next().unwrap_or(row);
+        assert!(rest.ends_with(first) || rest.contains(first), "{row}: {rest}");
+        if row.contains('\n') {
+            lines.next();
+        }
+    }
+    assert!(lines.next().is_some_and(|line| line.contains("not UTF-8")), "{list}");
+    assert_eq!(lines.next(), None);
+}
+
+#[test]
+fn a_corrected_list_of_rejected_rows_can_be_imported() {
+    let world = migrated_world();
+    let file = TemporaryFile::new("users.csv", "openid,phone\noAlice,1358\n");
+    assert_counts(&import(&world, &file), &[("rejected", 1), ("imported", 0)]);
+    let list = file.beside("users.rejected.csv");
+    let corrected = std::fs::read_to_string(&list).expect("it was written");
+    std::fs::write(&list, corrected.replace(",1358\n", ",13580006666\n")).expect("it is ours");
+
+    let list = list.to_str().expect("UTF-8");
+    let done = world.run(&["users", "import", list, "--json"]);
+
+    assert_counts(&done.assert_ok().json(), &[("imported", 1), ("rejected", 0)]);
+}
+
+#[test]
+fn files_come_in_many_forms() {
+    let world = migrated_world();
+    for (name, content, openid) in [
+        ("a mark before the first name", "\u{feff}openid,phone\noMark,13580006666\n", "oMark"),
+        ("CRLF", "openid,phone\r\noCrlf,13580006666\r\n", "oCrlf"),
+        ("quotes", "\"openid\",\"phone\"\n\"oQuoted\",\"13580006666\"\n", "oQuoted"),
+        ("spaces", "openid , phone\noSpace , 13580006666 \n", "oSpace"),
+        ("no line break at the end", "phone,openid\n13580006666,oEnd", "oEnd"),
+        ("blank lines", "phone,openid\n\n13580006666,oBlank\n\n", "oBlank"),
+    ] {
+        let file = TemporaryFile::new("users.csv", content);
+        assert_counts(&import(&world, &file), &[("read", 1), ("imported", 1)]);
+        let user = format!("FROM users WHERE openid = '{openid}'");
+        let phone = world.database.value("phone_number", &user);
+        assert_eq!(phone.as_deref(), Some("13580006666"), "{name}");
+    }
+
+    let rows = b"openid\noStdin\n,\n";
+    let rejects = TemporaryFile::new("rejects.csv", "");
+    let arguments = ["users", "import", "-", "--json", "--rejects", rejects.path()];
+    let done = Finished::of(&arguments, &world.variables(), rows);
+    assert_counts(&done.assert_ok().json(), &[("read", 2), ("imported", 1), ("rejected", 1)]);
+
+    let header_only = TemporaryFile::new("users.csv", "openid,phone\n");
+    assert_counts(&import(&world, &header_only), &[("read", 0)]);
+}
+
+#[test]
+fn times_come_in_many_forms() {
+    let world = migrated_world();
+    let times = [
+        "2019-07-01 04:30:00",
+        "2019-07-01 04:30:00.000",
+        "2019-07-01T04:30:00Z",
+        "2019-07-01T12:30:00+08:00",
+        "2019/7/1 4:30",
+        "1561955400",
+        "1561955400000",
+    ];
+    let mut text = String::from("openid,created\n");
+    for (number, time) in times.iter().enumerate() {
+        writeln!(text, "user{number},{time}").expect("text grows");
+    }
+
+    assert_counts(&import(&world, &TemporaryFile::new("users.csv", text)), &[("rejected", 0)]);
+
+    let stored = world.database.column("created_at", "FROM users");
+    assert_eq!(stored, vec![Some("2019-07-01 04:30:00.000".to_owned()); times.len()]);
+}
