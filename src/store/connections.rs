@@ -122,5 +122,5 @@ impl Connections {
 }
 
 pub(super) fn late() -> StoreError {
-    StoreError::Unavailable("no answer from the database in time".to_owned())
+    StoreError::Unavailable("no answer from the database in time: look at it and at the way to it, or ask `wxauth doctor`".to_owned())
 }
