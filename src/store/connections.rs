@@ -122,5 +122,7 @@ impl Connections {
 }
 
 pub(super) fn late() -> StoreError {
-    StoreError::Unavailable("no answer from the database in time: look at it and at the way to it, or ask `wxauth doctor`".to_owned())
+    let cause = "no answer from the database in time: look at it and at the way to it, \
+                 or ask `wxauth doctor`";
+    StoreError::Unavailable(cause.to_owned())
 }
