@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use diesel::ConnectionError;
 use diesel::result::{DatabaseErrorKind, Error};
 
 /// What a caller of the store is told. The text is the cause, for the log.
@@ -60,16 +61,6 @@ impl From<Trouble> for StoreError {
     }
 }
 
-/// What kept a connection from being made.
-impl From<StoreError> for Trouble {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Bug(cause) => Self::Bug(cause),
-            StoreError::Unavailable(_) | StoreError::Busy => Self::Unavailable(error.to_string()),
-        }
-    }
-}
-
 /// Parts of messages, in lower case: MySQL's, MariaDB's and their client's, as diesel tells no
 /// error numbers.
 const CONFLICT: &[&str] = &[
@@ -122,21 +113,32 @@ pub(super) fn classify(error: &Error) -> Trouble {
 
 fn by_message(kind: &DatabaseErrorKind, message: &str) -> Trouble {
     let lower = message.to_lowercase();
-    let says = |parts: &[&str]| parts.iter().any(|part| lower.contains(part));
-    if says(CONFLICT) {
+    if says(&lower, CONFLICT) {
         Trouble::Conflict(message.to_owned())
-    } else if says(LOST) {
+    } else if says(&lower, LOST) {
         Trouble::Lost(message.to_owned())
-    } else if says(UNAVAILABLE) {
+    } else if says(&lower, UNAVAILABLE) {
         Trouble::Unavailable(message.to_owned())
     } else {
         Trouble::Bug(format!("{kind:?}: {}", without_quoted(message)))
     }
 }
 
-/// The pool's error, which says why it could not connect.
-pub(super) fn unavailable(cause: &str) -> StoreError {
-    StoreError::Unavailable(format!("no connection to the database: {cause}"))
+fn says(lower: &str, parts: &[&str]) -> bool {
+    parts.iter().any(|part| lower.contains(part))
+}
+
+/// A connection can be killed before it is made; another attempt helps then.
+pub(super) fn classify_connecting(error: &ConnectionError) -> Trouble {
+    let message = error.to_string();
+    match says(&message.to_lowercase(), LOST) {
+        true => Trouble::Lost(message),
+        false => unavailable(&message),
+    }
+}
+
+pub(super) fn unavailable(cause: &str) -> Trouble {
+    Trouble::Unavailable(format!("no connection to the database: {cause}"))
 }
 
 /// MySQL quotes the values that it refuses, and a value may be a key or a phone number.
@@ -180,6 +182,15 @@ mod tests {
         }
         assert!(matches!(classify(&unknown("Lost connection to server")), Trouble::Lost(_)));
         assert!(matches!(classify(&unknown("You have an error in your SQL")), Trouble::Bug(_)));
+    }
+
+    #[test]
+    fn a_connection_that_was_killed_while_it_was_made_is_made_again() {
+        let failed = |message: &str| ConnectionError::BadConnection(message.to_owned());
+        let error = failed("Lost connection to server during query");
+        assert!(matches!(classify_connecting(&error), Trouble::Lost(_)));
+        let error = failed("Access denied for user");
+        assert!(matches!(classify_connecting(&error), Trouble::Unavailable(_)));
     }
 
     #[test]

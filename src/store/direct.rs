@@ -35,7 +35,7 @@ impl Direct {
 
     /// Connects, whatever the database holds.
     pub fn connect_to_any_schema(url: &Secret) -> Result<Self> {
-        establish(url, CONNECT_TIMEOUT, ()).map(Self)
+        Ok(Self(establish(url, CONNECT_TIMEOUT, ())?))
     }
 
     /// How the database's schema compares with this binary's.

@@ -17,7 +17,7 @@ use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
 use r2d2::ManageConnection;
 
-use super::classify::{StoreError, unavailable};
+use super::classify::{Trouble, classify, classify_connecting, unavailable};
 use crate::secret::Secret;
 
 /// How long one attempt to connect may take before it counts as failed.
@@ -55,7 +55,7 @@ impl Links {
     /// The link's connection, made now if there is none that can be trusted.
     ///
     /// It leaves the link, which the pool throws away unless it is given back.
-    pub fn take(&self, link: &mut Link) -> Result<MysqlConnection, StoreError> {
+    pub fn take(&self, link: &mut Link) -> Result<MysqlConnection, Trouble> {
         let epoch = self.epoch.load(Ordering::Relaxed);
         match link.connection.take() {
             Some(connection) if link.epoch == epoch => Ok(connection),
@@ -71,13 +71,12 @@ impl Links {
         self.epoch.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn establish(&self) -> Result<MysqlConnection, StoreError> {
+    fn establish(&self) -> Result<MysqlConnection, Trouble> {
         let hanging = Hanging::enter(&self.hanging)
             .ok_or_else(|| unavailable("too many attempts to connect hang"))?;
         let mut connection = establish(&self.url, CONNECT_TIMEOUT, hanging)?;
         let limit = format!("SET SESSION innodb_lock_wait_timeout = {LOCK_TIMEOUT_SECONDS}");
-        let limited = connection.batch_execute(&limit);
-        limited.map_err(|error| unavailable(&error.to_string()))?;
+        connection.batch_execute(&limit).map_err(|error| classify(&error))?;
         Ok(connection)
     }
 }
@@ -88,7 +87,7 @@ pub(super) fn establish(
     url: &Secret,
     limit: Duration,
     held: impl Send + 'static,
-) -> Result<MysqlConnection, StoreError> {
+) -> Result<MysqlConnection, Trouble> {
     let url = url.clone();
     let (sender, receiver) = sync_channel(1);
     let connecting = move || {
@@ -99,7 +98,7 @@ pub(super) fn establish(
     let builder = thread::Builder::new().name("connect".to_owned()).stack_size(STACK_BYTES);
     builder.spawn(connecting).map_err(|error| unavailable(&error.to_string()))?;
     match receiver.recv_timeout(limit) {
-        Ok(established) => established.map_err(|error| unavailable(&error.to_string())),
+        Ok(established) => established.map_err(|error| classify_connecting(&error)),
         Err(RecvTimeoutError::Timeout) => {
             Err(unavailable(&format!("no answer for {} s", limit.as_secs())))
         }
