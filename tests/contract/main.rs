@@ -12,6 +12,7 @@ mod code2session;
 mod database_trouble;
 mod doctor;
 mod errors;
+mod faults;
 mod get_wx_user_phone;
 mod joined_statements;
 mod key_ages;

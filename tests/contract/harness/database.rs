@@ -27,6 +27,7 @@ impl Open {
 /// Dropped with the handle.
 pub struct Database {
     server_url: String,
+    dies_with_server: bool,
     name: String,
     url: String,
 }
@@ -49,10 +50,19 @@ impl Database {
     pub fn create() -> Self {
         let server_url = std::env::var("WXAUTH_TEST_DATABASE_URL")
             .expect("WXAUTH_TEST_DATABASE_URL is set: run the tests with scripts/test");
+        Self::on(server_url, false)
+    }
+
+    /// On a server that is removed, and may be gone, when the handle is dropped.
+    pub fn that_dies_with(server_url: &str) -> Self {
+        Self::on(server_url.to_owned(), true)
+    }
+
+    fn on(server_url: String, dies_with_server: bool) -> Self {
         let number = CREATED.fetch_add(1, Ordering::Relaxed);
         let name = format!("wxauth_test_{}_{number}", std::process::id());
         let url = format!("{server_url}/{name}");
-        let database = Self { server_url, name, url };
+        let database = Self { server_url, dies_with_server, name, url };
         database.on_server(&format!("CREATE DATABASE {}", database.name));
         database
     }
@@ -205,6 +215,8 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        self.on_server(&format!("DROP DATABASE IF EXISTS {}", self.name));
+        if !self.dies_with_server {
+            self.on_server(&format!("DROP DATABASE IF EXISTS {}", self.name));
+        }
     }
 }

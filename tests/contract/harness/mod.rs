@@ -32,9 +32,18 @@ impl World {
     }
 
     pub fn with_rate_limit(rate_limit_a_minute: Option<u32>) -> Self {
+        Self::with(Database::create(), rate_limit_a_minute)
+    }
+
+    /// On another database, and without a rate limit.
+    pub fn on(database: Database) -> Self {
+        Self::with(database, None)
+    }
+
+    fn with(database: Database, rate_limit_a_minute: Option<u32>) -> Self {
         let options = Options { rate_limit_a_minute, ..Options::default() };
         let wechat = Sandbox::start(options).expect("the sandbox starts");
-        Self { database: Database::create(), wechat }
+        Self { database, wechat }
     }
 
     /// A server on the world's database and sandbox, with the default configuration.

@@ -54,6 +54,14 @@ impl Relay {
         self.inside.silent_below.store(usize::MAX, Ordering::SeqCst);
     }
 
+    /// Closes every connection; further ones are accepted, and never hear anything.
+    pub fn fall_mute(&self) {
+        self.swallow();
+        for stream in self.inside.streams.lock().expect("no thread panics").drain(..) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+
     /// New connections work again; those that fell silent stay so.
     pub fn mend(&self) {
         let joined = self.inside.streams.lock().expect("no thread panics").len();

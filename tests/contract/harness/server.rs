@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -109,7 +109,8 @@ impl Server {
 
     /// Everything that was logged until now.
     pub fn log(&self) -> String {
-        self.log.lines.lock().expect("no thread panics").text.join("\n")
+        // It is also read while a test that waited for a line panics.
+        self.log.lines.lock().unwrap_or_else(PoisonError::into_inner).text.join("\n")
     }
 
     pub fn signal(&self, name: &str) {

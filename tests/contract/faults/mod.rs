@@ -1,0 +1,12 @@
+//! Whatever happens to the database in the middle of load: nothing that was acknowledged is lost,
+//! nothing is answered wrongly, nobody waits long, and the server heals by itself.
+
+mod checker;
+mod footprint;
+mod kills;
+mod load;
+mod mariadb;
+mod refusals;
+mod restarts;
+mod scene;
+mod silence;
