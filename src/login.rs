@@ -4,15 +4,17 @@
 //! So the exchange does not belong to the request that asked for it. It runs to its end even if
 //! that one hangs up, and everybody who posts the code gets its outcome.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_rt::ArbiterHandle;
 use actix_rt::time::{Instant, sleep};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::arrivals::Arrivals;
 use crate::codes::{Begin, Codes, Ended, Outcome, Run};
+use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
 use crate::store::{KeyId, Login, Store, StoredLogin};
@@ -21,59 +23,75 @@ use crate::wechat::{ExchangeError, Session, WeChat};
 
 /// Trades codes for sessions and stores their keys. Clones share everything.
 #[derive(Clone)]
-pub struct Logins(Arc<Inside>);
+pub struct Logins {
+    inside: Arc<Inside>,
+    /// To the thread that talks to WeChat, where logins run that may outlive their requests. As
+    /// many as may be under way at once.
+    jobs: mpsc::UnboundedSender<Job>,
+}
 
 struct Inside {
-    wechat: WeChat,
     store: Store,
     arrivals: Arc<Arrivals>,
     codes: Codes,
     metrics: Arc<Metrics>,
-    /// Where logins run that may outlive their request.
-    background: ArbiterHandle,
     ttl_seconds: i64,
     grace: Duration,
 }
 
+/// A login to be run.
+struct Job {
+    run: Run,
+    code: LoginCode,
+    code_hash: CodeHash,
+    /// What WeChat gave before, if it did.
+    exchanged: Option<Session>,
+}
+
 impl Logins {
+    /// Makes `thread` the one that talks to WeChat.
     pub fn new(
-        wechat: WeChat,
+        config: &Config,
         store: Store,
         arrivals: Arc<Arrivals>,
         metrics: Arc<Metrics>,
-        background: ArbiterHandle,
-        ttl: Duration,
-        grace: Duration,
+        thread: &ArbiterHandle,
     ) -> Self {
-        let ttl_seconds = ttl.as_secs() as i64;
-        let codes = Codes::default();
-        Self(Arc::new(Inside {
-            wechat,
+        let inside = Arc::new(Inside {
             store,
             arrivals,
-            codes,
+            codes: Codes::default(),
             metrics,
-            background,
-            ttl_seconds,
-            grace,
-        }))
+            ttl_seconds: config.session_ttl.as_secs() as i64,
+            grace: config.login_grace,
+        });
+        let (jobs, mut arriving) = mpsc::unbounded_channel::<Job>();
+        let (running, wechat) = (Arc::clone(&inside), config.wechat.clone());
+        thread.spawn_fn(move || {
+            actix_rt::spawn(async move {
+                let wechat = Rc::new(WeChat::new(&wechat));
+                while let Some(job) = arriving.recv().await {
+                    let (inside, wechat) = (Arc::clone(&running), Rc::clone(&wechat));
+                    actix_rt::spawn(async move { inside.run(job, &wechat).await });
+                }
+            });
+        });
+        Self { inside, jobs }
     }
 
     /// Answers only after the key is committed; the same code again gets the same openid.
     pub async fn login(&self, code: LoginCode) -> Result<StoredLogin> {
         let code_hash = code.hash();
-        let outcome = match self.0.codes.begin(code_hash)? {
-            Begin::Repeated(key) => return self.0.again(self.0.repeat(key).await),
+        let outcome = match self.inside.codes.begin(code_hash)? {
+            Begin::Repeated(key) => return self.inside.again(self.inside.repeat(key).await),
             Begin::Refused(error) => {
-                return self.0.again(self.0.find(code_hash).await?.ok_or(error));
+                return self.inside.again(self.inside.find(code_hash).await?.ok_or(error));
             }
-            Begin::Join(outcome) => return self.0.again(outcome_of(outcome).await),
+            Begin::Join(outcome) => return self.inside.again(outcome_of(outcome).await),
             Begin::Run(run, exchanged) => {
                 let outcome = run.receiver();
-                let inside = Arc::clone(&self.0);
-                self.0
-                    .background
-                    .spawn(async move { inside.run(run, code, code_hash, exchanged).await });
+                // One that cannot be sent ends without an outcome, which is told below.
+                let _ = self.jobs.send(Job { run, code, code_hash, exchanged });
                 outcome
             }
         };
@@ -84,23 +102,18 @@ impl Logins {
     pub async fn finish(&self, patience: Duration) {
         const PAUSE: Duration = Duration::from_millis(20);
         let deadline = Instant::now() + patience;
-        while self.0.codes.running() > 0 && Instant::now() < deadline {
+        while self.inside.codes.running() > 0 && Instant::now() < deadline {
             sleep(PAUSE).await;
         }
     }
 }
 
 impl Inside {
-    async fn run(
-        &self,
-        run: Run,
-        code: LoginCode,
-        code_hash: CodeHash,
-        exchanged: Option<Session>,
-    ) {
+    async fn run(&self, job: Job, wechat: &WeChat) {
+        let Job { run, code, code_hash, exchanged } = job;
         let exchanged = match exchanged {
             Some(session) => Ok(session),
-            None => self.wechat.exchange(code).await,
+            None => wechat.exchange(&code, &self.metrics.exchanges).await,
         };
         let (outcome, left) = match exchanged {
             Ok(session) => self.save(code_hash, session).await,

@@ -22,7 +22,6 @@ use crate::routes;
 use crate::stopping::{Closing, stop_on_signal};
 use crate::store::Store;
 use crate::tally::Tally;
-use crate::wechat::WeChat;
 
 /// What SIGTERM leaves to requests that are under way, and then to logins whose caller is gone:
 /// together below the 30 s after which orchestrators lose their patience.
@@ -45,13 +44,11 @@ pub async fn serve(
     let arrivals = Arc::new(Arrivals::new(store.clone(), metrics.waiting_requests.clone()));
     let tally = Arc::new(Tally::new());
     let logins = Logins::new(
-        WeChat::start(config.wechat.clone(), Arc::clone(&metrics), &background),
+        &config,
         store.clone(),
         Arc::clone(&arrivals),
         Arc::clone(&metrics),
-        background.clone(),
-        config.session_ttl,
-        config.login_grace,
+        &background,
     );
     let phones = Phones {
         store: store.clone(),

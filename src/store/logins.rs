@@ -72,13 +72,18 @@ impl<'a> NewKey<'a> {
 /// user's unionid.
 type Row = (String, String, Vec<u8>, NaiveDateTime, NaiveDateTime, Option<String>);
 
-/// Stored keys, by their primary key.
-struct Saved(HashMap<(String, String), Row>);
+/// Stored keys, in the order of their primary keys.
+struct Saved(Vec<Row>);
 
 impl Saved {
+    fn new(mut rows: Vec<Row>) -> Self {
+        rows.sort_unstable_by(|one, other| name(one).cmp(&name(other)));
+        Self(rows)
+    }
+
     fn row(&self, key: &NewKey) -> Option<&Row> {
-        let (openid, fingerprint) = key.name();
-        self.0.get(&(openid.to_owned(), fingerprint.to_owned()))
+        let index = self.0.binary_search_by(|row| name(row).cmp(&key.name())).ok()?;
+        self.0.get(index)
     }
 
     fn login(&self, key: &NewKey) -> Option<StoredLogin> {
@@ -86,6 +91,10 @@ impl Saved {
         let id = KeyId { openid: key.login.openid.clone(), fingerprint: key.fingerprint.clone() };
         Some(stored_login(id, *expires_at, *now))
     }
+}
+
+fn name((openid, fingerprint, ..): &Row) -> (&str, &str) {
+    (openid, fingerprint)
 }
 
 /// Stores the keys of users that exist; if one of them does not, or has another unionid by now,
@@ -96,7 +105,7 @@ impl Saved {
 fn save_keys(connection: &mut MysqlConnection, keys: &[&NewKey]) -> QueryResult<Saved> {
     let filled_up = filled_up(keys.to_vec());
     Upsert(&filled_up).execute(connection)?;
-    let rows: Vec<Row> = sessions::table
+    let rows = sessions::table
         .inner_join(users::table.on(users::openid.eq(sessions::openid)))
         .filter(OneOfKeys(&filled_up))
         .select((
@@ -108,8 +117,7 @@ fn save_keys(connection: &mut MysqlConnection, keys: &[&NewKey]) -> QueryResult<
             users::unionid,
         ))
         .load(connection)?;
-    let name = |row: &Row| (row.0.clone(), row.1.clone());
-    let saved = Saved(rows.into_iter().map(|row| (name(&row), row)).collect());
+    let saved = Saved::new(rows);
     for key in keys {
         let (_, _, code_hash, _, _, unionid) = saved.row(key).ok_or(diesel::NotFound)?;
         if !is_up_to_date(unionid.as_deref(), key.login) {

@@ -4,22 +4,20 @@ mod answer;
 mod probe;
 
 use std::io;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_rt::ArbiterHandle;
 use actix_rt::time::{Instant, sleep, timeout};
 use actix_web::web::Bytes;
 use awc::error::{ConnectError, SendRequestError};
 use awc::http::header::{DATE, HeaderValue};
 use backon::{BackoffBuilder as _, ExponentialBuilder};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::Semaphore;
 
 use self::answer::{read_answer, read_errcode};
 pub use self::probe::{Credentials, Probe, probe};
 use crate::config::WeChatConfig;
-use crate::metrics::{Attempt, Exchanges, Metrics};
+use crate::metrics::{Attempt, Exchanges};
 use crate::values::{LoginCode, OpenId, SessionKey, UnionId};
 
 /// Exchanges under way at once; each may hold an answer of [`MAX_ANSWER_BYTES`].
@@ -81,66 +79,18 @@ impl std::fmt::Display for ExchangeError {
     }
 }
 
-/// A handle to the thread that talks to WeChat.
-///
-/// awc's clients cannot leave their thread, and an exchange must outlive the request that asked
-/// for it (its code is consumed), so requests cross to that thread through a channel.
-#[derive(Clone)]
+/// Talks to WeChat. awc's clients cannot leave their thread, so this lives on one.
 pub struct WeChat {
-    jobs: mpsc::UnboundedSender<Job>,
-    permits: Arc<Semaphore>,
-}
-
-struct Job {
-    code: LoginCode,
-    answer: oneshot::Sender<Result<Session, ExchangeError>>,
-}
-
-impl WeChat {
-    /// Makes a thread the one that talks to WeChat.
-    pub fn start(config: WeChatConfig, metrics: Arc<Metrics>, thread: &ArbiterHandle) -> Self {
-        let (jobs, mut arriving) = mpsc::unbounded_channel::<Job>();
-        thread.spawn_fn(move || {
-            actix_rt::spawn(async move {
-                let exchanger = Rc::new(Exchanger::new(&config));
-                while let Some(job) = arriving.recv().await {
-                    let (exchanger, metrics) = (Rc::clone(&exchanger), Arc::clone(&metrics));
-                    actix_rt::spawn(async move {
-                        let begun = Instant::now();
-                        let answer = exchanger.exchange(&job.code, &metrics.exchanges).await;
-                        metrics.exchanges.ended(begun.elapsed());
-                        // A caller that is gone has no use for the answer.
-                        let _ = job.answer.send(answer);
-                    });
-                }
-            });
-        });
-        Self { jobs, permits: Arc::new(Semaphore::new(MAX_EXCHANGES)) }
-    }
-
-    /// Trades a code for a session, within the budget of the configuration.
-    ///
-    /// Source: WeChat's documentation of `auth.code2Session`. WeChat is asked again only when it
-    /// surely has not consumed the code: errcode -1, or a refused connection.
-    pub async fn exchange(&self, code: LoginCode) -> Result<Session, ExchangeError> {
-        let _permit = self.permits.try_acquire().map_err(|_| ExchangeError::Busy)?;
-        let gone = || ExchangeError::Unusable("the thread that talks to WeChat is gone".to_owned());
-        let (answer, answered) = oneshot::channel();
-        self.jobs.send(Job { code, answer }).map_err(|_| gone())?;
-        answered.await.unwrap_or_else(|_| Err(gone()))
-    }
-}
-
-/// Lives on the one thread that talks to WeChat.
-struct Exchanger {
     client: awc::Client,
     /// The whole URL but for the code, the secret in it.
     url_up_to_code: String,
     budget: Duration,
+    permits: Semaphore,
 }
 
-impl Exchanger {
-    fn new(config: &WeChatConfig) -> Self {
+impl WeChat {
+    /// Connects when first used, so that this cannot fail.
+    pub fn new(config: &WeChatConfig) -> Self {
         let mut connector = awc::Connector::new()
             .timeout(config.timeout)
             .limit(MAX_CONNECTIONS)
@@ -159,15 +109,32 @@ impl Exchanger {
             .append_pair("grant_type", "authorization_code")
             .finish();
         let url_up_to_code = format!("{}/sns/jscode2session?{query}&js_code=", config.api_base);
-        Self { client, url_up_to_code, budget: config.timeout }
+        let permits = Semaphore::new(MAX_EXCHANGES);
+        Self { client, url_up_to_code, budget: config.timeout, permits }
     }
 
-    async fn exchange(
+    /// Trades a code for a session, within the budget of the configuration.
+    ///
+    /// Source: WeChat's documentation of `auth.code2Session`. WeChat is asked again only when it
+    /// surely has not consumed the code: errcode -1, or a refused connection.
+    pub async fn exchange(
         &self,
         code: &LoginCode,
         metrics: &Exchanges,
     ) -> Result<Session, ExchangeError> {
-        let deadline = Instant::now() + self.budget;
+        let _permit = self.permits.try_acquire().map_err(|_| ExchangeError::Busy)?;
+        let begun = Instant::now();
+        let answer = self.ask_in_time(code, metrics, begun + self.budget).await;
+        metrics.ended(begun.elapsed());
+        answer
+    }
+
+    async fn ask_in_time(
+        &self,
+        code: &LoginCode,
+        metrics: &Exchanges,
+        deadline: Instant,
+    ) -> Result<Session, ExchangeError> {
         let url = self.url(code.expose());
         let mut pauses = ExponentialBuilder::new()
             .with_min_delay(FIRST_PAUSE)

@@ -6,7 +6,7 @@ use actix_rt::time::timeout;
 use awc::http::header::{HeaderValue, HttpDate};
 
 use super::answer::{read_answer, read_errcode};
-use super::{ExchangeError, Exchanger, Fetched};
+use super::{ExchangeError, Fetched, WeChat};
 use crate::config::WeChatConfig;
 
 /// WeChat's own codes are 32 letters and digits.
@@ -33,10 +33,10 @@ pub enum Credentials {
 /// Asks once, within the configuration's budget. An error is a WeChat that cannot be reached, or
 /// something else in its place.
 pub async fn probe(config: &WeChatConfig) -> Result<Probe, ExchangeError> {
-    let exchanger = Exchanger::new(config);
-    let url = exchanger.url(&made_up_code());
+    let wechat = WeChat::new(config);
+    let url = wechat.url(&made_up_code());
     let asked = SystemTime::now();
-    let fetching = timeout(config.timeout, exchanger.fetch(&url));
+    let fetching = timeout(config.timeout, wechat.fetch(&url));
     let Fetched { date, body } = fetching.await.unwrap_or(Err(ExchangeError::Timeout))?;
     let answered = SystemTime::now();
     Ok(Probe {
