@@ -10,8 +10,9 @@ use diesel::serialize::ToSql;
 use diesel::sql_types::{Bool, Date, Datetime, HasSqlType, SingleValue};
 
 /// Lengths of lists in SQL; others are filled up to the next by repeating the last value, so that
-/// few texts need to be prepared.
-const LENGTHS: [usize; 15] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 256, 512];
+/// few texts need to be prepared. Close to each other, as a row that is written twice costs time.
+const LENGTHS: [usize; 21] =
+    [1, 2, 3, 4, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 128, 256, 512];
 
 /// The list, filled up to one of [`LENGTHS`] by repeating its last value.
 pub(super) fn filled_up<T: Clone>(mut values: Vec<T>) -> Vec<T> {
