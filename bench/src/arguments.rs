@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::growth::MEASURED_USERS;
+
 /// Measures wxauth: the real server and database, a sandbox WeChat, and a closed loop of requests,
 /// all on this machine. scripts/bench builds and starts what it needs.
 #[derive(Parser)]
@@ -27,6 +29,8 @@ pub enum Mode {
     Grace(GraceArguments),
     /// Whether one kind of failed decryption can be told from another
     Failures(FailuresArguments),
+    /// What a request costs as the database grows
+    Growth(GrowthArguments),
     /// The bare handler of `endpoints`
     #[command(hide = true)]
     Bare,
@@ -123,6 +127,38 @@ pub struct FailuresArguments {
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 1_000)]
     #[arg(value_parser = clap::value_parser!(u64).range(0..=10_000))]
     pub grace_ms: u64,
+}
+
+#[derive(Args)]
+pub struct GrowthArguments {
+    #[command(flatten)]
+    pub common: CommonArguments,
+
+    /// Users in the database, with a key each; from 1,000,000 on, also as many with five keys each
+    #[arg(
+        long,
+        value_name = "N,…",
+        value_delimiter = ',',
+        default_value = "10000,1000000,10000000"
+    )]
+    #[arg(value_parser = clap::value_parser!(u32).range(i64::from(MEASURED_USERS)..=100_000_000))]
+    pub users: Vec<u32>,
+
+    /// Connections, each with one request at a time
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=1_024))]
+    pub connections: u16,
+
+    /// How long each measurement takes; short, so that few of the 10,000 users who are measured
+    /// log in twice within minutes, which costs one more write
+    #[arg(long, value_name = "SECONDS", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub seconds: u64,
+
+    /// How often everything is measured, in turns; the medians are shown
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub rounds: u16,
 }
 
 /// Of the argument, which is in whole seconds.

@@ -5,6 +5,8 @@
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -12,6 +14,18 @@ use crate::process::Process;
 
 const URL_VARIABLE: &str = "WXAUTH_BENCH_DATABASE_URL";
 const PID_VARIABLE: &str = "WXAUTH_BENCH_DATABASE_PID";
+
+/// Pages of 16 KiB that were changed and are not on the disk.
+const DIRTY_PAGES: &str = "SELECT variable_value FROM information_schema.global_status \
+                           WHERE variable_name = 'Innodb_buffer_pool_pages_dirty'";
+const FEW_PAGES: f64 = 500.0;
+/// By default MariaDB takes minutes for it, to leave the disk to others.
+const WRITE_EAGERLY: &str = "SET GLOBAL innodb_io_capacity_max = 20000, \
+                             innodb_io_capacity = 20000, innodb_max_dirty_pages_pct = 0";
+const WRITE_AS_USUAL: &str = "SET GLOBAL innodb_io_capacity = 200, \
+                              innodb_io_capacity_max = 2000, innodb_max_dirty_pages_pct = 90";
+const SETTLE_PATIENCE: Duration = Duration::from_secs(300);
+const SETTLE_PAUSE: Duration = Duration::from_millis(200);
 
 /// Dropped with the handle.
 pub struct Database {
@@ -56,7 +70,32 @@ impl Database {
 
     /// Runs statements that return nothing.
     pub fn execute(&self, statements: &str) -> Result<()> {
-        self.account.execute(&self.name, statements)
+        self.account.execute(&self.name, statements).map(drop)
+    }
+
+    /// Returns when next to nothing that was written waits in memory for its way to the disk.
+    pub fn settle(&self) -> Result<()> {
+        let deadline = Instant::now() + SETTLE_PATIENCE;
+        self.execute(WRITE_EAGERLY)?;
+        while self.number(DIRTY_PAGES)? > FEW_PAGES && Instant::now() < deadline {
+            sleep(SETTLE_PAUSE);
+        }
+        self.execute(WRITE_AS_USUAL)
+    }
+
+    /// How large its tables are, indexes included.
+    pub fn tables_mib(&self) -> Result<f64> {
+        self.number(&format!(
+            "SELECT SUM(file_size) / 1048576 FROM information_schema.innodb_sys_tablespaces \
+             WHERE name LIKE '{}/%'",
+            self.name
+        ))
+    }
+
+    /// The one value of the one row.
+    fn number(&self, query: &str) -> Result<f64> {
+        let text = self.account.execute(&self.name, query)?;
+        text.trim().parse().with_context(|| format!("{query}: {text:?}"))
     }
 
     /// One of MariaDB's programs, told how to connect over TCP, as the server does.
@@ -96,10 +135,11 @@ impl Account {
         command
     }
 
-    fn execute(&self, database: &str, statements: &str) -> Result<()> {
+    /// Returns the values that the statements select, a row a line.
+    fn execute(&self, database: &str, statements: &str) -> Result<String> {
         let mut command = self.program("mariadb");
-        let mut child =
-            command.arg(database).stdin(Stdio::piped()).spawn().context("cannot run mariadb")?;
+        command.args(["--skip-column-names", database]);
+        let mut child = command.stdin(Stdio::piped()).spawn().context("cannot run mariadb")?;
         if let Some(mut stdin) = child.stdin.take() {
             // One that stopped reading says why below.
             let _ = stdin.write_all(statements.as_bytes());
@@ -108,7 +148,7 @@ impl Account {
         if !output.status.success() {
             bail!("the database refused: {}", String::from_utf8_lossy(&output.stderr).trim());
         }
-        Ok(())
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 }
 

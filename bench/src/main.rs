@@ -5,10 +5,12 @@ mod bare;
 mod cell;
 mod child;
 mod connection;
+mod crowd;
 mod database;
 mod endpoints;
 mod failures;
 mod grace;
+mod growth;
 mod kinds;
 mod load;
 mod plot;
@@ -52,6 +54,7 @@ fn run(arguments: Arguments) -> Result<bool> {
         Mode::Failures(arguments) => {
             show("failures", &failures::run(&arguments)?, arguments.common.json)
         }
+        Mode::Growth(arguments) => show("growth", &growth::run(&arguments)?, arguments.common.json),
         Mode::Bare => bare::serve().map(|()| true),
     }
 }

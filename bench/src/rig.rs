@@ -75,11 +75,12 @@ impl Rig {
     }
 
     /// Makes every login of a user an hour old: a second one within minutes would cost a write
-    /// more than the usual login does.
+    /// more than the usual login does. Those that were stored here expire within a day.
     pub fn age_logins(&self) -> Result<()> {
         self.database.execute(
             "UPDATE sessions SET code_brought_at = code_brought_at - INTERVAL 1 HOUR
-             WHERE code_brought_at > UTC_TIMESTAMP(3) - INTERVAL 10 MINUTE",
+             WHERE expires_at > UTC_TIMESTAMP(3) + INTERVAL 2 DAY
+             AND code_brought_at > UTC_TIMESTAMP(3) - INTERVAL 10 MINUTE",
         )
     }
 

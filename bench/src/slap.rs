@@ -27,9 +27,9 @@ const PAUSE: Duration = Duration::from_millis(20);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Statement {
-    /// The key ring: src/store/users.rs.
+    /// The key ring: src/store/rings.rs.
     Select,
-    /// A login's key: src/store/sessions.rs, on a table of its own.
+    /// A login's key: src/store/logins.rs, on a table of its own.
     Upsert,
 }
 
