@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use actix_rt::time::timeout;
+use actix_rt::time::{sleep, timeout};
 use diesel::QueryResult;
 use diesel::mysql::MysqlConnection;
 use tokio::sync::oneshot;
@@ -235,8 +235,10 @@ struct Runner<J: Joined> {
 impl<J: Joined> Runner<J> {
     async fn run(self: Arc<Self>) {
         let runner = Arc::clone(&self);
-        let mut thread = actix_rt::task::spawn_blocking(move || runner.work());
-        while timeout(SLOW, &mut thread).await.is_err() {
+        actix_rt::task::spawn_blocking(move || runner.work());
+        // Not told by the thread itself when it ends, which would wake this task for nothing.
+        while !self.turn.is_over() {
+            sleep(SLOW).await;
             let Some(began) = *self.batch_began() else { continue };
             if began.elapsed() >= SLOW {
                 self.place.leave();

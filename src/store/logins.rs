@@ -37,12 +37,11 @@ impl Joined for SaveLogins {
         // Whoever writes several rows writes them in this order, so that no two wait for each other.
         let mut in_order: Vec<&NewKey> = new_keys.iter().collect();
         in_order.sort_unstable_by_key(|key| key.name());
-        let save = |connection: &mut _| save_keys(connection, &in_order);
-        let saved = match connection.transaction(save).optional()? {
+        let saved = match save_keys(connection, &in_order).optional()? {
             Some(saved) => saved,
             None => {
                 save_users(connection, logins)?;
-                connection.transaction(save)?
+                save_keys(connection, &in_order)?
             }
         };
         new_keys.iter().map(|key| saved.login(key).ok_or(diesel::NotFound)).collect()
@@ -98,16 +97,31 @@ fn name((openid, fingerprint, ..): &Row) -> (&str, &str) {
 }
 
 /// Stores the keys of users that exist; if one of them does not, or has another unionid by now,
-/// that is [`diesel::NotFound`], and nothing is stored.
-///
-/// The users are read after their keys are written: then whoever erases a user has either done so
-/// and is seen here, or waits for the commit and removes this key too.
+/// that is [`diesel::NotFound`], and no key without a user is stored.
 fn save_keys(connection: &mut MysqlConnection, keys: &[&NewKey]) -> QueryResult<Saved> {
+    if let [key] = keys {
+        // The user is locked while their key is written, so nobody erases them in between.
+        UpsertOne(key).execute(connection)?;
+        return read_back(connection, keys, keys);
+    }
     let filled_up = filled_up(keys.to_vec());
-    Upsert(&filled_up).execute(connection)?;
+    connection.transaction(|connection| {
+        Upsert(&filled_up).execute(connection)?;
+        // The users are read after their keys are written: then whoever erases a user has either
+        // done so and is seen here, or waits for the commit and removes this key too.
+        read_back(connection, keys, &filled_up)
+    })
+}
+
+/// The rows of the keys as they stand now; `filled_up` names the same ones.
+fn read_back(
+    connection: &mut MysqlConnection,
+    keys: &[&NewKey],
+    filled_up: &[&NewKey],
+) -> QueryResult<Saved> {
     let rows = sessions::table
         .inner_join(users::table.on(users::openid.eq(sessions::openid)))
-        .filter(OneOfKeys(&filled_up))
+        .filter(OneOfKeys(filled_up))
         .select((
             sessions::openid,
             sessions::key_fingerprint,
@@ -207,49 +221,60 @@ impl QueryFragment<Mysql> for OneOfKeys<'_> {
     }
 }
 
-/// Inserts keys; one that is known moves its times forward, and keeps the code of its row as long
-/// as that may be posted again. diesel has no `VALUES()`, which MySQL 5.6 needs to name the new row.
+const INSERT: &str = "INSERT INTO sessions (openid, key_fingerprint, session_key, code_hash, \
+                      code_brought_at, first_seen_at, issued_at, expires_at) ";
+
+/// The columns of one row from `key_fingerprint` on.
+fn push_columns<'b>(key: &'b NewKey, out: &mut AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+    out.push_bind_param::<Text, _>(&key.fingerprint.0)?;
+    out.push_sql(", ");
+    out.push_bind_param::<Text, _>(&key.session_key)?;
+    out.push_sql(", ");
+    out.push_bind_param::<Binary, _>(&key.login.code_hash.0)?;
+    out.push_sql(
+        ", UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) + INTERVAL ",
+    );
+    out.push_bind_param::<BigInt, _>(&key.login.ttl_seconds)?;
+    out.push_sql(" SECOND");
+    Ok(())
+}
+
+/// A key that is known moves its times forward, and keeps the code of its row as long as that may
+/// be posted again. diesel has no `VALUES()`, which MySQL 5.6 needs to name the new row.
+fn push_update<'b>(out: &mut AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+    // The condition holds its meaning whether or not the first assignment is done by then.
+    let keeps_code = "code_brought_at > VALUES(code_brought_at) - INTERVAL ";
+    let of_another = " SECOND AND code_hash <> VALUES(code_hash)";
+    out.push_sql(" ON DUPLICATE KEY UPDATE code_hash = IF(");
+    out.push_sql(keeps_code);
+    out.push_bind_param::<BigInt, _>(&CODE_LIFETIME_SECONDS)?;
+    out.push_sql(of_another);
+    out.push_sql(", code_hash, VALUES(code_hash)), code_brought_at = IF(");
+    out.push_sql(keeps_code);
+    out.push_bind_param::<BigInt, _>(&CODE_LIFETIME_SECONDS)?;
+    out.push_sql(of_another);
+    out.push_sql(
+        ", code_brought_at, VALUES(code_brought_at)), \
+         issued_at = GREATEST(issued_at, VALUES(issued_at)), \
+         expires_at = GREATEST(expires_at, VALUES(expires_at))",
+    );
+    Ok(())
+}
+
+/// Inserts keys, or updates those that are known.
 struct Upsert<'a>(&'a [&'a NewKey<'a>]);
 
 impl QueryFragment<Mysql> for Upsert<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
-        out.push_sql(
-            "INSERT INTO sessions (openid, key_fingerprint, session_key, code_hash, \
-             code_brought_at, first_seen_at, issued_at, expires_at) VALUES ",
-        );
+        out.push_sql(INSERT);
         for (index, key) in self.0.iter().enumerate() {
-            out.push_sql(if index == 0 { "(" } else { ", (" });
+            out.push_sql(if index == 0 { "VALUES (" } else { ", (" });
             out.push_bind_param::<Text, _>(key.login.openid.as_str())?;
             out.push_sql(", ");
-            out.push_bind_param::<Text, _>(&key.fingerprint.0)?;
-            out.push_sql(", ");
-            out.push_bind_param::<Text, _>(&key.session_key)?;
-            out.push_sql(", ");
-            out.push_bind_param::<Binary, _>(&key.login.code_hash.0)?;
-            out.push_sql(
-                ", UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), \
-                 UTC_TIMESTAMP(3) + INTERVAL ",
-            );
-            out.push_bind_param::<BigInt, _>(&key.login.ttl_seconds)?;
-            out.push_sql(" SECOND)");
+            push_columns(key, &mut out)?;
+            out.push_sql(")");
         }
-        // The condition holds its meaning whether or not the first assignment is done by then.
-        let keeps_code = "code_brought_at > VALUES(code_brought_at) - INTERVAL ";
-        let of_another = " SECOND AND code_hash <> VALUES(code_hash)";
-        out.push_sql(" ON DUPLICATE KEY UPDATE code_hash = IF(");
-        out.push_sql(keeps_code);
-        out.push_bind_param::<BigInt, _>(&CODE_LIFETIME_SECONDS)?;
-        out.push_sql(of_another);
-        out.push_sql(", code_hash, VALUES(code_hash)), code_brought_at = IF(");
-        out.push_sql(keeps_code);
-        out.push_bind_param::<BigInt, _>(&CODE_LIFETIME_SECONDS)?;
-        out.push_sql(of_another);
-        out.push_sql(
-            ", code_brought_at, VALUES(code_brought_at)), \
-             issued_at = GREATEST(issued_at, VALUES(issued_at)), \
-             expires_at = GREATEST(expires_at, VALUES(expires_at))",
-        );
-        Ok(())
+        push_update(&mut out)
     }
 }
 
@@ -260,3 +285,26 @@ impl QueryId for Upsert<'_> {
 }
 
 impl RunQueryDsl<MysqlConnection> for Upsert<'_> {}
+
+/// The same for one key, whose user is looked up and locked by the same statement: two ways to the
+/// database fewer than a transaction takes. For many keys it would need a temporary table.
+struct UpsertOne<'a>(&'a NewKey<'a>);
+
+impl QueryFragment<Mysql> for UpsertOne<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        out.push_sql(INSERT);
+        out.push_sql("SELECT openid, ");
+        push_columns(self.0, &mut out)?;
+        out.push_sql(" FROM users WHERE openid = ");
+        out.push_bind_param::<Text, _>(self.0.login.openid.as_str())?;
+        out.push_sql(" LOCK IN SHARE MODE");
+        push_update(&mut out)
+    }
+}
+
+impl QueryId for UpsertOne<'_> {
+    type QueryId = UpsertOne<'static>;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl RunQueryDsl<MysqlConnection> for UpsertOne<'_> {}
