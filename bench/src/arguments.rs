@@ -73,7 +73,7 @@ pub struct EndpointsArguments {
 
     /// Users in the database. Where a measurement makes more logins than there are users, some
     /// log in twice within minutes, which costs one more write
-    #[arg(long, value_name = "N", default_value_t = 20_000)]
+    #[arg(long, value_name = "N", default_value_t = 60_000)]
     #[arg(value_parser = clap::value_parser!(u32).range(100..=200_000))]
     pub users: u32,
 
