@@ -15,6 +15,7 @@ mod lane;
 mod links;
 mod logins;
 mod migrations;
+mod new_keys;
 mod pauses;
 mod people;
 mod phones;

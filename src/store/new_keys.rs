@@ -1,0 +1,152 @@
+//! The SQL that stores keys, for which diesel has no words: one text for each length of a list, so
+//! that each is prepared once a connection.
+
+use diesel::expression::{AppearsOnTable, Expression, ValidGrouping, is_aggregate};
+use diesel::mysql::{Mysql, MysqlConnection};
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::sql_types::{BigInt, Binary, Bool, Text};
+
+use super::sessions::{CODE_LIFETIME_SECONDS, Login};
+use crate::schema::sessions;
+use crate::values::Fingerprint;
+
+/// A key to be stored, in the columns' forms.
+pub(super) struct NewKey<'a> {
+    pub login: &'a Login,
+    pub fingerprint: Fingerprint,
+    session_key: String,
+}
+
+impl<'a> NewKey<'a> {
+    pub fn of(login: &'a Login) -> Self {
+        let fingerprint = login.session_key.fingerprint();
+        Self { login, fingerprint, session_key: login.session_key.expose_base64() }
+    }
+
+    /// Its primary key.
+    pub fn name(&self) -> (&str, &str) {
+        (self.login.openid.as_str(), &self.fingerprint.0)
+    }
+}
+
+/// `(openid, key_fingerprint)` is one of these. As alternatives, since MySQL 5.6 uses no index for
+/// a list of pairs.
+pub(super) struct OneOfKeys<'a>(pub &'a [&'a NewKey<'a>]);
+
+impl Expression for OneOfKeys<'_> {
+    type SqlType = Bool;
+}
+
+impl<Table> AppearsOnTable<Table> for OneOfKeys<'_> where sessions::openid: AppearsOnTable<Table> {}
+
+impl ValidGrouping<()> for OneOfKeys<'_> {
+    type IsAggregate = is_aggregate::Never;
+}
+
+impl QueryId for OneOfKeys<'_> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl QueryFragment<Mysql> for OneOfKeys<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        for (index, key) in self.0.iter().enumerate() {
+            out.push_sql(if index == 0 { "(" } else { " OR " });
+            out.push_sql("sessions.openid = ");
+            out.push_bind_param::<Text, _>(key.login.openid.as_str())?;
+            out.push_sql(" AND sessions.key_fingerprint = ");
+            out.push_bind_param::<Text, _>(&key.fingerprint.0)?;
+        }
+        out.push_sql(")");
+        Ok(())
+    }
+}
+
+const INSERT: &str = "INSERT INTO sessions (openid, key_fingerprint, session_key, code_hash, \
+                      code_brought_at, first_seen_at, issued_at, expires_at) ";
+
+/// The columns of one row from `key_fingerprint` on.
+fn push_columns<'b>(key: &'b NewKey, out: &mut AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+    out.push_bind_param::<Text, _>(&key.fingerprint.0)?;
+    out.push_sql(", ");
+    out.push_bind_param::<Text, _>(&key.session_key)?;
+    out.push_sql(", ");
+    out.push_bind_param::<Binary, _>(&key.login.code_hash.0)?;
+    out.push_sql(
+        ", UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) + INTERVAL ",
+    );
+    out.push_bind_param::<BigInt, _>(&key.login.ttl_seconds)?;
+    out.push_sql(" SECOND");
+    Ok(())
+}
+
+/// A key that is known moves its times forward, and keeps the code of its row as long as that may
+/// be posted again. diesel has no `VALUES()`, which MySQL 5.6 needs to name the new row.
+fn push_update<'b>(out: &mut AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+    // The condition holds its meaning whether or not the first assignment is done by then.
+    let keeps_code = "code_brought_at > VALUES(code_brought_at) - INTERVAL ";
+    let of_another = " SECOND AND code_hash <> VALUES(code_hash)";
+    out.push_sql(" ON DUPLICATE KEY UPDATE code_hash = IF(");
+    out.push_sql(keeps_code);
+    out.push_bind_param::<BigInt, _>(&CODE_LIFETIME_SECONDS)?;
+    out.push_sql(of_another);
+    out.push_sql(", code_hash, VALUES(code_hash)), code_brought_at = IF(");
+    out.push_sql(keeps_code);
+    out.push_bind_param::<BigInt, _>(&CODE_LIFETIME_SECONDS)?;
+    out.push_sql(of_another);
+    out.push_sql(
+        ", code_brought_at, VALUES(code_brought_at)), \
+         issued_at = GREATEST(issued_at, VALUES(issued_at)), \
+         expires_at = GREATEST(expires_at, VALUES(expires_at))",
+    );
+    Ok(())
+}
+
+/// Inserts keys, or updates those that are known.
+pub(super) struct Upsert<'a>(pub &'a [&'a NewKey<'a>]);
+
+impl QueryFragment<Mysql> for Upsert<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        out.push_sql(INSERT);
+        for (index, key) in self.0.iter().enumerate() {
+            out.push_sql(if index == 0 { "VALUES (" } else { ", (" });
+            out.push_bind_param::<Text, _>(key.login.openid.as_str())?;
+            out.push_sql(", ");
+            push_columns(key, &mut out)?;
+            out.push_sql(")");
+        }
+        push_update(&mut out)
+    }
+}
+
+/// One text for each length of the list, so that each is prepared once a connection.
+impl QueryId for Upsert<'_> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl RunQueryDsl<MysqlConnection> for Upsert<'_> {}
+
+/// The same for one key, whose user is looked up and locked by the same statement: two ways to the
+/// database fewer than a transaction takes. For many keys it would need a temporary table.
+pub(super) struct UpsertOne<'a>(pub &'a NewKey<'a>);
+
+impl QueryFragment<Mysql> for UpsertOne<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        out.push_sql(INSERT);
+        out.push_sql("SELECT openid, ");
+        push_columns(self.0, &mut out)?;
+        out.push_sql(" FROM users WHERE openid = ");
+        out.push_bind_param::<Text, _>(self.0.login.openid.as_str())?;
+        out.push_sql(" LOCK IN SHARE MODE");
+        push_update(&mut out)
+    }
+}
+
+impl QueryId for UpsertOne<'_> {
+    type QueryId = UpsertOne<'static>;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl RunQueryDsl<MysqlConnection> for UpsertOne<'_> {}
