@@ -250,6 +250,8 @@ impl<J: Joined> Runner<J> {
     }
 
     fn work(&self) {
+        // Also when this panics: then the turn goes on, and the task sees that it is over.
+        let _ending = self.turn.ending();
         while !self.turn.is_over() {
             let batch = self.place.next_batch();
             if batch.is_empty() {
@@ -260,7 +262,6 @@ impl<J: Joined> Runner<J> {
             self.place.lane.run_batch(batch, now + DEADLINE);
             *self.batch_began() = None;
         }
-        self.turn.end();
     }
 
     fn batch_began(&self) -> MutexGuard<'_, Option<Instant>> {

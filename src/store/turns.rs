@@ -44,6 +44,11 @@ impl Turn {
         }
     }
 
+    /// Ends the turn when it is dropped.
+    pub fn ending(&self) -> Ending<'_> {
+        Ending(self)
+    }
+
     /// The thread does not return: its turn goes to the next, unless too many hang already.
     pub fn abandon(&self) {
         if self.abandoned.fetch_add(1, Ordering::Relaxed) >= MAX_ABANDONED || self.take().is_none()
@@ -61,6 +66,14 @@ impl Turn {
 
     fn take(&self) -> Option<Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+pub(super) struct Ending<'a>(&'a Turn);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }
 
