@@ -42,7 +42,7 @@ impl Connections {
     pub fn new(config: &DatabaseConfig, in_use: Gauge) -> Self {
         // Links of abandoned threads are still counted by the pool.
         let max_links = config.pool_size.saturating_add(MAX_ABANDONED as u32);
-        let links = Links::new(config.url.clone());
+        let links = Links::new(config.url.clone(), config.pool_size as usize);
         let pool = Pool::builder()
             .max_size(max_links)
             .min_idle(Some(0))
@@ -107,7 +107,7 @@ impl Connections {
         let mut connection = self.links.take(&mut link)?;
         match work(&mut connection) {
             Ok(done) => {
-                link.put(connection);
+                self.links.put(&mut link, connection);
                 Ok(done)
             }
             Err(error) => {

@@ -39,17 +39,26 @@ pub(super) struct Links {
     /// of the database, so they are made anew rather than asked.
     epoch: Arc<AtomicU64>,
     hanging: Arc<AtomicUsize>,
+    /// Connections that wait in the pool for their next use.
+    idle: Arc<AtomicUsize>,
+    max_idle: usize,
 }
 
 /// A connection, or the place of one.
 pub(super) struct Link {
-    connection: Option<MysqlConnection>,
+    idle: Option<Idle>,
     epoch: u64,
 }
 
+struct Idle {
+    connection: MysqlConnection,
+    _counted: Counted,
+}
+
 impl Links {
-    pub fn new(url: Secret) -> Self {
-        Self { url, epoch: Arc::default(), hanging: Arc::default() }
+    pub fn new(url: Secret, max_idle: usize) -> Self {
+        let (hanging, idle) = (Arc::default(), Arc::default());
+        Self { url, epoch: Arc::default(), hanging, idle, max_idle }
     }
 
     /// The link's connection, made now if there is none that can be trusted.
@@ -57,13 +66,20 @@ impl Links {
     /// It leaves the link, which the pool throws away unless it is given back.
     pub fn take(&self, link: &mut Link) -> Result<MysqlConnection, Trouble> {
         let epoch = self.epoch.load(Ordering::Relaxed);
-        match link.connection.take() {
-            Some(connection) if link.epoch == epoch => Ok(connection),
+        match link.idle.take() {
+            Some(idle) if link.epoch == epoch => Ok(idle.connection),
             _ => {
                 link.epoch = epoch;
                 self.establish()
             }
         }
+    }
+
+    /// Gives back a connection that works. It is closed if there are enough: those that a silent
+    /// database kept for long come back when others have taken their places.
+    pub fn put(&self, link: &mut Link, connection: MysqlConnection) {
+        let counted = Counted::enter(&self.idle, self.max_idle);
+        link.idle = counted.map(|counted| Idle { connection, _counted: counted });
     }
 
     /// Tells that a connection was found dead.
@@ -72,7 +88,7 @@ impl Links {
     }
 
     fn establish(&self) -> Result<MysqlConnection, Trouble> {
-        let hanging = Hanging::enter(&self.hanging)
+        let hanging = Counted::enter(&self.hanging, MAX_HANGING)
             .ok_or_else(|| unavailable("too many attempts to connect hang"))?;
         let mut connection = establish(&self.url, CONNECT_TIMEOUT, hanging)?;
         let limit = format!("SET SESSION innodb_lock_wait_timeout = {LOCK_TIMEOUT_SECONDS}");
@@ -111,7 +127,7 @@ impl ManageConnection for Links {
     type Error = Infallible;
 
     fn connect(&self) -> Result<Link, Infallible> {
-        Ok(Link { connection: None, epoch: 0 })
+        Ok(Link { idle: None, epoch: 0 })
     }
 
     fn is_valid(&self, _: &mut Link) -> Result<(), Infallible> {
@@ -119,28 +135,21 @@ impl ManageConnection for Links {
     }
 
     fn has_broken(&self, link: &mut Link) -> bool {
-        link.connection.is_none()
+        link.idle.is_none()
     }
 }
 
-impl Link {
-    /// Gives back a connection that works.
-    pub fn put(&mut self, connection: MysqlConnection) {
-        self.connection = Some(connection);
-    }
-}
+/// One of a number of things that is bounded, until it is dropped.
+struct Counted(Arc<AtomicUsize>);
 
-/// Counts one attempt to connect, until it is dropped.
-struct Hanging(Arc<AtomicUsize>);
-
-impl Hanging {
-    fn enter(count: &Arc<AtomicUsize>) -> Option<Self> {
+impl Counted {
+    fn enter(count: &Arc<AtomicUsize>, most: usize) -> Option<Self> {
         let entered = Self(Arc::clone(count));
-        (count.fetch_add(1, Ordering::Relaxed) < MAX_HANGING).then_some(entered)
+        (count.fetch_add(1, Ordering::Relaxed) < most).then_some(entered)
     }
 }
 
-impl Drop for Hanging {
+impl Drop for Counted {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }

@@ -7,8 +7,6 @@ use super::mariadb::Mariadb;
 use crate::harness::{Database, Relay, Server, World};
 
 const POOL_SIZE: u64 = 8;
-/// What a silent database held may come back beside what replaced it, until it was idle for long.
-const MOST_CONNECTIONS: u64 = 2 * POOL_SIZE;
 /// Answers before the fault: every page has gone through a few users.
 const WARM: usize = 400;
 /// Answers after the fault: every page has gone on.
@@ -92,7 +90,7 @@ impl Scene {
         let findings = findings(&log, &self.world.database);
         let shown = &findings[..findings.len().min(10)];
         assert!(findings.is_empty(), "{} findings, such as {shown:#?}", findings.len());
-        self.before.wait_until_restored(&self.server, &self.world.database, MOST_CONNECTIONS);
+        self.before.wait_until_restored(&self.server, &self.world.database, POOL_SIZE);
         log.refused
     }
 }
