@@ -25,6 +25,13 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a statement waits for a row that somebody keeps locked: MySQL's least, its default of
 /// 50 s being longer than any request waits. Locks of our own are held for milliseconds.
 const LOCK_TIMEOUT_SECONDS: u32 = 1;
+/// How long the database keeps a connection on which it hears nothing, with the locks of its
+/// transaction. One that was cut off without a word would otherwise keep users from logging in for
+/// hours. Longer than the pool keeps an idle connection.
+const SILENCE_TIMEOUT_SECONDS: u32 = 120;
+/// The same for one in the middle of a transaction, where the database has such a limit: MariaDB
+/// does. Ours pause for no longer than the network takes.
+const SILENT_TRANSACTION_TIMEOUT_SECONDS: u32 = 3;
 /// Attempts to connect that hang, each a thread that ends when the system gives its socket up;
 /// while there are so many, none is made.
 const MAX_HANGING: usize = 64;
@@ -91,10 +98,18 @@ impl Links {
         let hanging = Counted::enter(&self.hanging, MAX_HANGING)
             .ok_or_else(|| unavailable("too many attempts to connect hang"))?;
         let mut connection = establish(&self.url, CONNECT_TIMEOUT, hanging)?;
-        let limit = format!("SET SESSION innodb_lock_wait_timeout = {LOCK_TIMEOUT_SECONDS}");
-        connection.batch_execute(&limit).map_err(|error| classify(&error))?;
+        connection.batch_execute(&limits()).map_err(|error| classify(&error))?;
         Ok(connection)
     }
+}
+
+/// Sets what the database bounds by itself. Only MariaDB reads what stands in the comment.
+fn limits() -> String {
+    format!(
+        "SET SESSION innodb_lock_wait_timeout = {LOCK_TIMEOUT_SECONDS}, \
+         wait_timeout = {SILENCE_TIMEOUT_SECONDS} \
+         /*M!100300 , idle_transaction_timeout = {SILENT_TRANSACTION_TIMEOUT_SECONDS} */"
+    )
 }
 
 /// Connects on a thread, as only that can be left behind when the client does not come back. The

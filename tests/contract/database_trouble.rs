@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
 
-use crate::harness::{Answer, Relay, World};
+use crate::harness::{Answer, METRICS, Open, Reader, Relay, World};
 
 /// Leaves a login room for a few statements between two removals.
 const PACE: Duration = Duration::from_millis(2);
+/// For what must come; a database other than MariaDB takes two minutes.
+const PATIENCE: Duration = Duration::from_secs(150);
 const SMALL_POOL: (&str, &str) = ("DATABASE_POOL_SIZE", "1");
 
 #[actix_rt::test]
@@ -55,6 +57,57 @@ async fn connections_that_fall_silent_are_given_up_for_new_ones() {
     page.post_code(&code).await.assert_ok();
     assert_eq!(world.wechat.exchanges_of(&code), 1);
     assert_eq!(world.database.count("FROM sessions"), 2);
+}
+
+/// The transaction of two joined logins is left open at the database, with their keys locked, by a
+/// connection that is never closed.
+#[actix_rt::test]
+async fn a_transaction_that_the_network_cut_off_keeps_nobody_from_logging_in() {
+    let world = World::new();
+    let relay = Relay::to(world.database.address());
+    let url = world.database.url_through(&relay.address());
+    let server = world.server_with(&[("DATABASE_URL", &url), METRICS, SMALL_POOL]);
+    let (page, reader) = (server.client(), Reader::of(&server));
+    let log_in = |name: &str| {
+        let (page, code) = (page.clone(), world.wechat.login(name));
+        actix_rt::spawn(async move { page.post_code(&code).await })
+    };
+    let alice = lock_key(&world, &page.log_in(&world, "alice").await);
+    let carol = lock_key(&world, &page.log_in(&world, "carol").await);
+    let alone = log_in("alice");
+    world.database.wait_for_statements("INSERT INTO sessions", 1).await;
+    let together = ["bob", "carol"].map(log_in);
+    reader.wait_for(r#"wxauth_store_waiting_requests{statement="login"}"#, 2).await;
+    drop(alice);
+    alone.await.expect("no login panics").assert_ok();
+    world.database.wait_for_statements("INSERT INTO sessions", 1).await;
+
+    relay.swallow();
+    drop(carol);
+    for login in together {
+        login.await.expect("no login panics").assert_error(
+            503,
+            50300,
+            "database_unavailable",
+            false,
+        );
+    }
+    relay.mend();
+
+    let deadline = Instant::now() + PATIENCE;
+    while page.post_code(&world.wechat.login("carol")).await.status != 200 {
+        assert!(Instant::now() < deadline, "carol cannot log in");
+    }
+}
+
+/// Locks the user's only key, until it is dropped.
+fn lock_key(world: &World, openid: &str) -> Open {
+    let key = format!("FROM sessions WHERE openid = '{openid}'");
+    let fingerprint = world.database.value("key_fingerprint", &key).expect("a key");
+    // By the whole primary key, which locks no gap.
+    world
+        .database
+        .begin(&format!("SELECT 1 {key} AND key_fingerprint = '{fingerprint}' FOR UPDATE"))
 }
 
 #[actix_rt::test]
