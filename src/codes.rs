@@ -18,9 +18,10 @@ const CODE_LIFETIME: Duration = Duration::from_secs(5 * 60);
 const REFUSAL_LIFETIME: Duration = Duration::from_secs(30);
 /// Logins under way at once: the exchange, the store, and the wait for another process.
 const MAX_RUNNING: usize = 2_048;
-/// Codes that are over, some 200 bytes each. An older one is asked of WeChat again, and then found
-/// in the database.
-const MAX_REMEMBERED: usize = 16_384;
+/// Codes that are over, some 400 bytes each. An older one is asked of WeChat again, and then found
+/// in the database. A table of 16,384 places: where more than half of what it can hold is taken, it
+/// grows as entries come and go.
+const MAX_REMEMBERED: usize = 7_000;
 
 /// What came of a code, for all who posted it.
 pub type Outcome = Result<StoredLogin>;

@@ -3,7 +3,9 @@
 mod answer;
 mod probe;
 
+use std::cell::RefCell;
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +24,8 @@ use crate::values::{LoginCode, OpenId, SessionKey, UnionId};
 
 /// Exchanges under way at once; each may hold an answer of [`MAX_ANSWER_BYTES`].
 const MAX_EXCHANGES: usize = 1_024;
-/// Connections to WeChat; further exchanges wait for one within their budget.
+/// Connections to WeChat; further exchanges wait for one within their budget, before they are made
+/// into requests, which take some 8 kB each.
 const MAX_CONNECTIONS: usize = 128;
 /// WeChat's answers are below 300 bytes.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
@@ -81,36 +84,34 @@ impl std::fmt::Display for ExchangeError {
 
 /// Talks to WeChat. awc's clients cannot leave their thread, so this lives on one.
 pub struct WeChat {
-    client: awc::Client,
+    /// Holds the connections, and is replaced when one of them falls silent or breaks.
+    client: RefCell<Rc<awc::Client>>,
+    tls: Option<Arc<rustls::ClientConfig>>,
     /// The whole URL but for the code, the secret in it.
     url_up_to_code: String,
     budget: Duration,
     permits: Semaphore,
+    connections: Semaphore,
 }
 
 impl WeChat {
     /// Connects when first used, so that this cannot fail.
     pub fn new(config: &WeChatConfig) -> Self {
-        let mut connector = awc::Connector::new()
-            .timeout(config.timeout)
-            .limit(MAX_CONNECTIONS)
-            .conn_keep_alive(KEEP_ALIVE);
-        if config.api_base.starts_with("https://") {
-            connector = connector.rustls_0_23(Arc::new(tls_config()));
-        }
-        let client = awc::Client::builder()
-            .connector(connector)
-            .disable_redirects()
-            .disable_timeout()
-            .finish();
+        let tls = config.api_base.starts_with("https://").then(|| Arc::new(tls_config()));
         let query = form_urlencoded::Serializer::new(String::new())
             .append_pair("appid", &config.appid)
             .append_pair("secret", config.secret.expose())
             .append_pair("grant_type", "authorization_code")
             .finish();
         let url_up_to_code = format!("{}/sns/jscode2session?{query}&js_code=", config.api_base);
-        let permits = Semaphore::new(MAX_EXCHANGES);
-        Self { client, url_up_to_code, budget: config.timeout, permits }
+        Self {
+            client: RefCell::new(Rc::new(new_client(config.timeout, tls.clone()))),
+            tls,
+            url_up_to_code,
+            budget: config.timeout,
+            permits: Semaphore::new(MAX_EXCHANGES),
+            connections: Semaphore::new(MAX_CONNECTIONS),
+        }
     }
 
     /// Trades a code for a session, within the budget of the configuration.
@@ -144,10 +145,14 @@ impl WeChat {
             .build();
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let attempt = timeout(left, self.attempt(&url)).await;
+            let client = Rc::clone(&self.client.borrow());
+            let attempt = timeout(left, self.attempt(&client, &url)).await;
             let (attempt, answer) =
                 attempt.unwrap_or((Attempt::Timeout, Err(ExchangeError::Timeout)));
             metrics.attempted(attempt);
+            if matches!(attempt, Attempt::Timeout | Attempt::Transport) {
+                self.distrust(&client);
+            }
             let error = match answer {
                 Err(error @ ExchangeError::NotConsumed(_)) => error,
                 done => return done,
@@ -161,14 +166,26 @@ impl WeChat {
         }
     }
 
+    /// What cut off one connection without a word has cut off the others too: none of this client's
+    /// is used again, or each would cost a login.
+    fn distrust(&self, client: &Rc<awc::Client>) {
+        if Rc::ptr_eq(client, &self.client.borrow()) {
+            self.client.replace(Rc::new(new_client(self.budget, self.tls.clone())));
+        }
+    }
+
     /// Secret, as the app secret is in it.
     fn url(&self, code: &str) -> String {
         let code: String = form_urlencoded::byte_serialize(code.as_bytes()).collect();
         format!("{}{code}", self.url_up_to_code)
     }
 
-    async fn attempt(&self, url: &str) -> (Attempt, Result<Session, ExchangeError>) {
-        match self.fetch(url).await {
+    async fn attempt(
+        &self,
+        client: &awc::Client,
+        url: &str,
+    ) -> (Attempt, Result<Session, ExchangeError>) {
+        match self.fetch(client, url).await {
             Ok(Fetched { body, .. }) => {
                 let answer = read_answer(&body);
                 (answered(&answer, &body), answer)
@@ -177,8 +194,9 @@ impl WeChat {
         }
     }
 
-    async fn fetch(&self, url: &str) -> Result<Fetched, ExchangeError> {
-        let mut response = self.client.get(url).send().await.map_err(|error| unsent(&error))?;
+    async fn fetch(&self, client: &awc::Client, url: &str) -> Result<Fetched, ExchangeError> {
+        let _connection = self.connections.acquire().await.map_err(|_| ExchangeError::Busy)?;
+        let mut response = client.get(url).send().await.map_err(|error| unsent(&error))?;
         let status = response.status();
         // Good and bad answers alike come with 200.
         if status.as_u16() != 200 {
@@ -211,6 +229,15 @@ struct Fetched {
     /// When WeChat sent it, by WeChat's clock.
     date: Option<HeaderValue>,
     body: Bytes,
+}
+
+fn new_client(budget: Duration, tls: Option<Arc<rustls::ClientConfig>>) -> awc::Client {
+    let mut connector =
+        awc::Connector::new().timeout(budget).limit(MAX_CONNECTIONS).conn_keep_alive(KEEP_ALIVE);
+    if let Some(tls) = tls {
+        connector = connector.rustls_0_23(tls);
+    }
+    awc::Client::builder().connector(connector).disable_redirects().disable_timeout().finish()
 }
 
 /// The system's certificate authorities (and `SSL_CERT_FILE`'s), so that a company's own proxy

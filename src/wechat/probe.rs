@@ -1,5 +1,6 @@
 //! Whether WeChat can be reached and accepts appid and secret, asked without a user.
 
+use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use actix_rt::time::timeout;
@@ -36,7 +37,8 @@ pub async fn probe(config: &WeChatConfig) -> Result<Probe, ExchangeError> {
     let wechat = WeChat::new(config);
     let url = wechat.url(&made_up_code());
     let asked = SystemTime::now();
-    let fetching = timeout(config.timeout, wechat.fetch(&url));
+    let client = Rc::clone(&wechat.client.borrow());
+    let fetching = timeout(config.timeout, wechat.fetch(&client, &url));
     let Fetched { date, body } = fetching.await.unwrap_or(Err(ExchangeError::Timeout))?;
     let answered = SystemTime::now();
     Ok(Probe {

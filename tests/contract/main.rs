@@ -29,6 +29,7 @@ mod sessions_script;
 mod simulation;
 mod starting;
 mod stopping;
+mod upstream_connections;
 mod upstream_tls;
 mod user;
 mod users_command;

@@ -1,4 +1,4 @@
-//! The network between a server and its database, which a test can cut or make silent.
+//! The network between a server and its database, or WeChat, which a test can cut or make silent.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
