@@ -52,6 +52,7 @@ diesel::table! {
         #[max_length = 32]
         code_hash -> Binary,
         code_brought_at -> Datetime,
+        code_minute -> Unsigned<Integer>,
         first_seen_at -> Datetime,
         issued_at -> Datetime,
         expires_at -> Datetime,

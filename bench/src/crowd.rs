@@ -11,8 +11,8 @@ const LETTERS: &str = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrs
 /// Indexes whose values come in no order: built at the end, by sorting, as inserting into them row
 /// by row would take hours.
 const WITHOUT_INDEXES: &str =
-    "ALTER TABLE sessions DROP KEY sessions_code_hash, DROP KEY sessions_expires_at";
-const WITH_INDEXES: &str = "ALTER TABLE sessions ADD KEY sessions_code_hash (code_hash), \
+    "ALTER TABLE sessions DROP KEY sessions_code, DROP KEY sessions_expires_at";
+const WITH_INDEXES: &str = "ALTER TABLE sessions ADD KEY sessions_code (code_minute, code_hash(8)), \
                             ADD KEY sessions_expires_at (expires_at)";
 
 /// Rows that stand between those of the users whose requests are measured.
@@ -70,10 +70,11 @@ impl Crowd {
         let last_key = self.keys_a_user;
         format!(
             "INSERT INTO sessions (openid, key_fingerprint, session_key, code_hash, \
-             code_brought_at, first_seen_at, issued_at, expires_at)
+             code_brought_at, code_minute, first_seen_at, issued_at, expires_at)
              SELECT openid, LPAD(HEX(seq), 16, '0'), 'AAAAAAAAAAAAAAAAAAAAAA==',
-                    UNHEX(SHA2(CONCAT(openid, seq), 256)), made_at, made_at, made_at,
-                    made_at + INTERVAL 172800 SECOND
+                    UNHEX(SHA2(CONCAT(openid, seq), 256)), made_at,
+                    TIMESTAMPDIFF(MINUTE, '1970-01-01', made_at),
+                    made_at, made_at, made_at + INTERVAL 172800 SECOND
              FROM (SELECT openid, seq,
                           UTC_TIMESTAMP(3) - INTERVAL 7200 + id * 7919 % 86400 SECOND AS made_at
                    FROM users JOIN seq_{first_key}_to_{last_key}

@@ -75,10 +75,12 @@ impl Rig {
     }
 
     /// Makes every login of a user an hour old: a second one within minutes would cost a write
-    /// more than the usual login does. Those that were stored here expire within a day.
+    /// more than the usual login does. Those that were stored here expire within a day. In the index
+    /// on codes they are spread over a day, as users do not all come back after the same time.
     pub fn age_logins(&self) -> Result<()> {
         self.database.execute(
-            "UPDATE sessions SET code_brought_at = code_brought_at - INTERVAL 1 HOUR
+            "UPDATE sessions SET code_brought_at = code_brought_at - INTERVAL 1 HOUR,
+             code_minute = code_minute - 60 - CRC32(openid) % 1440
              WHERE expires_at > UTC_TIMESTAMP(3) + INTERVAL 2 DAY
              AND code_brought_at > UTC_TIMESTAMP(3) - INTERVAL 10 MINUTE",
         )
@@ -96,6 +98,7 @@ impl Rig {
             session_rows.push(format!(
                 "('{openid}', LEFT(SHA2(FROM_BASE64('{key}'), 256), 16), '{key}', \
                  UNHEX(SHA2('{openid}', 256)), UTC_TIMESTAMP(3) - INTERVAL 1 HOUR, \
+                 UNIX_TIMESTAMP() DIV 60 - 60 - CRC32('{openid}') % 1440, \
                  UTC_TIMESTAMP(3) - INTERVAL 1 HOUR, UTC_TIMESTAMP(3) - INTERVAL 1 HOUR, \
                  UTC_TIMESTAMP(3) + INTERVAL 1 DAY)"
             ));
@@ -104,7 +107,7 @@ impl Rig {
             "INSERT INTO users (openid, phone_number, pure_phone_number, country_code, \
              phone_watermark, phone_updated_at, created_at, updated_at) VALUES {};
              INSERT INTO sessions (openid, key_fingerprint, session_key, code_hash, \
-             code_brought_at, first_seen_at, issued_at, expires_at) VALUES {}",
+             code_brought_at, code_minute, first_seen_at, issued_at, expires_at) VALUES {}",
             user_rows.join(","),
             session_rows.join(",")
         ))

@@ -123,16 +123,21 @@ fn select_sql(openid: &str) -> String {
 
 /// All clients run the same text, so the row is chosen by chance: two clients rarely meet.
 fn upsert_sql() -> String {
-    let keeps_code = "code_brought_at > VALUES(code_brought_at) - INTERVAL 300 SECOND \
-                      AND code_hash <> VALUES(code_hash)";
+    let update = |column| {
+        format!(
+            "{column} = IF(code_brought_at > VALUES(code_brought_at) - INTERVAL 300 SECOND \
+             AND code_hash <> VALUES(code_hash), {column}, VALUES({column}))"
+        )
+    };
+    let updates = ["code_hash", "code_brought_at", "code_minute"].map(update).join(", ");
     format!(
         "INSERT INTO upserted_sessions (openid, key_fingerprint, session_key, code_hash, \
-         code_brought_at, first_seen_at, issued_at, expires_at) \
+         code_brought_at, code_minute, first_seen_at, issued_at, expires_at) \
          VALUES (CONCAT('o', SHA1(FLOOR(RAND() * {UPSERTED_ROWS}))), '0123456789abcdef', \
-         'AAAAAAAAAAAAAAAAAAAAAA==', UNHEX(SHA2(RAND(), 256)), UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), \
-         UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) + INTERVAL 259200 SECOND) \
-         ON DUPLICATE KEY UPDATE code_hash = IF({keeps_code}, code_hash, VALUES(code_hash)), \
-         code_brought_at = IF({keeps_code}, code_brought_at, VALUES(code_brought_at)), \
+         'AAAAAAAAAAAAAAAAAAAAAA==', UNHEX(SHA2(RAND(), 256)), UTC_TIMESTAMP(3), \
+         UNIX_TIMESTAMP() DIV 60, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), \
+         UTC_TIMESTAMP(3) + INTERVAL 259200 SECOND) \
+         ON DUPLICATE KEY UPDATE {updates}, \
          issued_at = GREATEST(issued_at, VALUES(issued_at)), \
          expires_at = GREATEST(expires_at, VALUES(expires_at))"
     )
@@ -145,6 +150,7 @@ fn upserted_table_sql() -> String {
          INSERT INTO upserted_sessions
          SELECT CONCAT('o', SHA1(seq)), '0123456789abcdef', 'AAAAAAAAAAAAAAAAAAAAAA==',
                 UNHEX(SHA2(seq, 256)), UTC_TIMESTAMP(3) - INTERVAL 1 HOUR,
+                UNIX_TIMESTAMP() DIV 60 - 60 - seq % 1440,
                 UTC_TIMESTAMP(3) - INTERVAL 1 HOUR, UTC_TIMESTAMP(3) - INTERVAL 1 HOUR,
                 UTC_TIMESTAMP(3) + INTERVAL 1 DAY
          FROM seq_0_to_{}",

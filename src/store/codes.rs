@@ -8,7 +8,7 @@ use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
 
 use super::sessions::{CODE_LIFETIME_SECONDS, IN_LIST, StoredLogin, read_key_id, stored_login};
-use super::sql::{OneOf, UtcNow};
+use super::sql::{CodeIsRecent, OneOf, UtcNow};
 use super::{Result, Store};
 use crate::schema::{further_codes, sessions};
 use crate::values::CodeHash;
@@ -30,6 +30,7 @@ impl Store {
             for codes in codes.chunks(IN_LIST) {
                 let hashes = || codes.iter().map(|code| code.0.as_slice()).collect();
                 let in_rows: Vec<Vec<u8>> = sessions::table
+                    .filter(CodeIsRecent)
                     .filter(OneOf::new(sessions::code_hash, hashes()))
                     .select(sessions::code_hash)
                     .load(connection)?;
@@ -88,6 +89,7 @@ fn login_by_code(
     code: &CodeHash,
 ) -> QueryResult<Option<StoredLogin>> {
     let in_row: Option<Row> = sessions::table
+        .filter(CodeIsRecent)
         .filter(sessions::code_hash.eq(code.0.as_slice()))
         .select((
             sessions::openid,

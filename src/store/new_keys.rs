@@ -64,7 +64,7 @@ impl QueryFragment<Mysql> for OneOfKeys<'_> {
 }
 
 const INSERT: &str = "INSERT INTO sessions (openid, key_fingerprint, session_key, code_hash, \
-                      code_brought_at, first_seen_at, issued_at, expires_at) ";
+                      code_brought_at, code_minute, first_seen_at, issued_at, expires_at) ";
 
 /// The columns of one row from `key_fingerprint` on.
 fn push_columns<'b>(key: &'b NewKey, out: &mut AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
@@ -74,7 +74,8 @@ fn push_columns<'b>(key: &'b NewKey, out: &mut AstPass<'_, 'b, Mysql>) -> QueryR
     out.push_sql(", ");
     out.push_bind_param::<Binary, _>(&key.login.code_hash.0)?;
     out.push_sql(
-        ", UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) + INTERVAL ",
+        ", UTC_TIMESTAMP(3), UNIX_TIMESTAMP() DIV 60, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), \
+         UTC_TIMESTAMP(3) + INTERVAL ",
     );
     out.push_bind_param::<BigInt, _>(&key.login.ttl_seconds)?;
     out.push_sql(" SECOND");
@@ -84,20 +85,20 @@ fn push_columns<'b>(key: &'b NewKey, out: &mut AstPass<'_, 'b, Mysql>) -> QueryR
 /// A key that is known moves its times forward, and keeps the code of its row as long as that may
 /// be posted again. diesel has no `VALUES()`, which MySQL 5.6 needs to name the new row.
 fn push_update<'b>(out: &mut AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
-    // The condition holds its meaning whether or not the first assignment is done by then.
-    let keeps_code = "code_brought_at > VALUES(code_brought_at) - INTERVAL ";
-    let of_another = " SECOND AND code_hash <> VALUES(code_hash)";
-    out.push_sql(" ON DUPLICATE KEY UPDATE code_hash = IF(");
-    out.push_sql(keeps_code);
-    out.push_bind_param::<BigInt, _>(&CODE_LIFETIME_SECONDS)?;
-    out.push_sql(of_another);
-    out.push_sql(", code_hash, VALUES(code_hash)), code_brought_at = IF(");
-    out.push_sql(keeps_code);
-    out.push_bind_param::<BigInt, _>(&CODE_LIFETIME_SECONDS)?;
-    out.push_sql(of_another);
+    out.push_sql(" ON DUPLICATE KEY UPDATE ");
+    for column in ["code_hash", "code_brought_at", "code_minute"] {
+        // The condition holds its meaning also when the columns before this one have changed.
+        out.push_sql(column);
+        out.push_sql(" = IF(code_brought_at > VALUES(code_brought_at) - INTERVAL ");
+        out.push_bind_param::<BigInt, _>(&CODE_LIFETIME_SECONDS)?;
+        out.push_sql(" SECOND AND code_hash <> VALUES(code_hash), ");
+        out.push_sql(column);
+        out.push_sql(", VALUES(");
+        out.push_sql(column);
+        out.push_sql(")), ");
+    }
     out.push_sql(
-        ", code_brought_at, VALUES(code_brought_at)), \
-         issued_at = GREATEST(issued_at, VALUES(issued_at)), \
+        "issued_at = GREATEST(issued_at, VALUES(issued_at)), \
          expires_at = GREATEST(expires_at, VALUES(expires_at))",
     );
     Ok(())

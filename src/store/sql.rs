@@ -63,6 +63,16 @@ expression!(
     "UTC_DATE()"
 );
 
+expression!(
+    /// The code in a key's row came within the last five minutes. The index on codes needs each
+    /// minute to be named.
+    CodeIsRecent,
+    Bool,
+    "sessions.code_minute IN (UNIX_TIMESTAMP() DIV 60, UNIX_TIMESTAMP() DIV 60 - 1, \
+     UNIX_TIMESTAMP() DIV 60 - 2, UNIX_TIMESTAMP() DIV 60 - 3, UNIX_TIMESTAMP() DIV 60 - 4, \
+     UNIX_TIMESTAMP() DIV 60 - 5)"
+);
+
 /// `column IN (…)`. diesel's own is prepared anew each time, as its text depends on the length.
 pub(super) struct OneOf<C, V> {
     column: C,

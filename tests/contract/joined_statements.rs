@@ -131,7 +131,7 @@ async fn the_newest_keys_are_tried_also_of_users_with_very_many() {
         // Each an hour older than the one before, and all older than the real one.
         world.database.execute(&format!(
             "INSERT INTO sessions SELECT openid, CONCAT(LPAD(number, 6, '0'), 'ffffffffff'), \
-             'AAAAAAAAAAAAAAAAAAAAAA==', UNHEX(SHA2(CONCAT(openid, number), 256)), code_brought_at, \
+             'AAAAAAAAAAAAAAAAAAAAAA==', UNHEX(SHA2(CONCAT(openid, number), 256)), code_brought_at, code_minute, \
              first_seen_at - INTERVAL number HOUR, issued_at - INTERVAL number HOUR, expires_at \
              FROM sessions JOIN ({numbers}) numbers WHERE openid = '{openid}'"
         ));

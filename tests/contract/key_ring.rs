@@ -70,7 +70,7 @@ async fn purging_removes_expired_keys_only_and_changes_no_answer() {
     // More than two batches.
     world.database.execute(
         "INSERT INTO sessions SELECT openid, LPAD(seq, 16, '0'), session_key, code_hash,
-         code_brought_at, first_seen_at, issued_at, expires_at FROM sessions, seq_1_to_500",
+         code_brought_at, code_minute, first_seen_at, issued_at, expires_at FROM sessions, seq_1_to_500",
     );
     let bob = page.log_in(&world, "bob").await;
     world.database.execute(

@@ -100,7 +100,7 @@ async fn purging_removes_every_expired_key_and_no_other() {
     let numbers: Vec<_> = (1..=700).map(|number| format!("SELECT {number} AS number")).collect();
     world.database.execute(&format!(
         "INSERT INTO sessions SELECT openid, LPAD(number, 16, '0'), session_key, \
-         UNHEX(SHA2(number, 256)), code_brought_at, first_seen_at, issued_at, UTC_TIMESTAMP(3) \
+         UNHEX(SHA2(number, 256)), code_brought_at, code_minute, first_seen_at, issued_at, UTC_TIMESTAMP(3) \
          FROM sessions JOIN ({}) numbers WHERE openid = '{bob}'",
         numbers.join(" UNION ALL ")
     ));
