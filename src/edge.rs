@@ -18,6 +18,7 @@ use crate::metrics::Metrics;
 use crate::phone::OpenedBy;
 use crate::repair::Repairs;
 use crate::stopping::Closing;
+use crate::store::with_one_patience;
 use crate::values::OpenId;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -78,7 +79,7 @@ pub async fn edge<B: MessageBody>(
     let metrics = request.app_data::<Data<Metrics>>().cloned();
     request.extensions_mut().insert(facts.clone());
 
-    let mut response = next.call(request).await?;
+    let mut response = with_one_patience(next.call(request)).await?;
 
     if closing {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);

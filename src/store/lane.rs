@@ -8,13 +8,14 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use actix_rt::time::{sleep, timeout};
+use actix_rt::time::sleep;
 use diesel::QueryResult;
 use diesel::mysql::MysqlConnection;
 use tokio::sync::oneshot;
 
 use super::classify::{StoreError, Trouble};
-use super::connections::{Conflicts, Connections, late};
+use super::connections::{Conflicts, Connections};
+use super::patience::wait_for;
 use super::turns::{MAX_WAITING, Turn};
 use super::{DEADLINE, Result};
 use crate::metrics::LaneMetrics;
@@ -70,19 +71,15 @@ impl<J: Joined> Lane<J> {
         Arc::new(Self { connections, metrics, queue: Mutex::new(queue) })
     }
 
-    /// Runs the statement for this input, perhaps along with others'; at most [`DEADLINE`] passes
-    /// until the outcome, which is this input's own.
+    /// Runs the statement for this input, perhaps along with others'; the outcome, which is this
+    /// input's own, is waited for as long as the request has patience.
     pub async fn run(self: &Arc<Self>, input: J::Input) -> Result<J::Output> {
         let (reply, outcome) = oneshot::channel();
         if let Some(id) = self.enter(Job { input, is_alone: false, reply })? {
             self.start_runner(id);
         }
-        match timeout(DEADLINE, outcome).await {
-            Ok(outcome) => outcome.unwrap_or_else(|_| {
-                Err(StoreError::Bug("a statement ended without an outcome".to_owned()))
-            }),
-            Err(_) => Err(late()),
-        }
+        let lost = |_| Err(StoreError::Bug("a statement ended without an outcome".to_owned()));
+        wait_for(async { outcome.await.unwrap_or_else(lost) }).await
     }
 
     /// Returns the runner that has to be started, if any.

@@ -16,6 +16,7 @@ mod links;
 mod logins;
 mod migrations;
 mod new_keys;
+mod patience;
 mod pauses;
 mod people;
 mod phones;
@@ -45,6 +46,7 @@ pub use self::key_ages::{KeyAge, KeyOutcome};
 use self::lane::Lane;
 use self::logins::SaveLogins;
 pub use self::migrations::{SchemaState, migrate};
+pub use self::patience::with_one_patience;
 pub use self::people::{Erased, StoredUser};
 pub use self::rights::Rights;
 use self::rings::ReadRings;
@@ -56,7 +58,7 @@ pub use self::users::User;
 use crate::config::DatabaseConfig;
 use crate::metrics::StoreMetrics;
 
-/// No request waits longer for one answer of the database, whatever it does.
+/// No request waits longer for the database, whatever that does.
 const DEADLINE: Duration = Duration::from_millis(4_500);
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -101,7 +103,9 @@ impl Store {
             let _waiting = waiting;
             run_in_time(&connections, work).await
         });
-        running.await.unwrap_or_else(|error| Err(StoreError::Bug(error.to_string())))
+        let answer =
+            async { running.await.unwrap_or_else(|error| Err(StoreError::Bug(error.to_string()))) };
+        patience::wait_for(answer).await
     }
 }
 

@@ -1,0 +1,30 @@
+//! How long one request waits for the database, over all that it asks of it.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+use actix_rt::time::timeout;
+
+use super::connections::late;
+use super::{DEADLINE, Result};
+
+tokio::task_local! {
+    /// What is left of a request's patience.
+    static LEFT: Cell<Duration>;
+}
+
+/// Runs a request, whose statements have one patience between them. What runs outside of this has
+/// one for each.
+pub async fn with_one_patience<F: Future>(request: F) -> F::Output {
+    LEFT.scope(Cell::new(DEADLINE), request).await
+}
+
+/// Waits for the database as long as there is patience.
+pub(super) async fn wait_for<T>(answer: impl Future<Output = Result<T>>) -> Result<T> {
+    let left = LEFT.try_with(Cell::get).unwrap_or(DEADLINE);
+    let begun = Instant::now();
+    let answer = timeout(left, answer).await.unwrap_or_else(|_| Err(late()));
+    // Outside of a request there is nothing to take it from.
+    let _ = LEFT.try_with(|patience| patience.set(left.saturating_sub(begun.elapsed())));
+    answer
+}
