@@ -23,7 +23,7 @@ static INSTALLING: Mutex<()> = Mutex::new(());
 
 /// Killed and removed when dropped.
 pub struct Mariadb {
-    /// Holds the data directory, the socket and the log.
+    /// Stands beside the data directory, that for temporary tables, the socket and the log.
     init_file: TemporaryFile,
     port: u16,
     password: String,
@@ -41,6 +41,7 @@ impl Mariadb {
         );
         let init_file = TemporaryFile::new("init.sql", grant);
         copy(&installed(), &init_file.beside("data"));
+        create(&init_file.beside("tmp"));
         let port = free_port();
         let mut mariadb = Self { init_file, port, password, options: Vec::new(), process: None };
         mariadb.set_options(options);
@@ -67,6 +68,8 @@ impl Mariadb {
             .args(["--pdeathsig", "KILL", "--", "mariadbd", "--no-defaults"])
             .args(as_root())
             .arg(format!("--datadir={}", self.init_file.beside("data").display()))
+            // In one that others use, it would remove their temporary tables.
+            .arg(format!("--tmpdir={}", self.init_file.beside("tmp").display()))
             .arg(format!("--socket={}", self.init_file.beside("socket").display()))
             .arg(format!("--init-file={}", self.init_file.path()))
             .arg(format!("--port={}", self.port))
@@ -188,12 +191,15 @@ fn version() -> String {
 }
 
 fn install(data: &Path) {
+    let tmp = data.with_file_name("tmp");
+    create(&tmp);
     let output = Command::new("mariadb-install-db")
         .args(["--no-defaults", "--skip-test-db", "--force"])
         .args(as_root())
         .args(["--auth-root-authentication-method=socket", "--auth-root-socket-user=root"])
         .args(["--innodb-log-file-size=4M", "--innodb-flush-method=nosync"])
         .arg(format!("--datadir={}", data.display()))
+        .arg(format!("--tmpdir={}", tmp.display()))
         .stdin(Stdio::null())
         .output()
         .expect("mariadb-install-db is installed: run the tests with scripts/test");
@@ -205,6 +211,10 @@ fn install(data: &Path) {
 fn as_root() -> Option<&'static str> {
     let process = fs::metadata("/proc/self").expect("Linux has /proc");
     (process.uid() == 0).then_some("--user=root")
+}
+
+fn create(directory: &Path) {
+    fs::create_dir(directory).expect("the temporary directory can be written");
 }
 
 fn copy(from: &Path, to: &Path) {
