@@ -25,6 +25,8 @@ pub enum Mode {
     /// Throughput, latency, CPU and memory of each endpoint, beside what the database and a bare
     /// handler do by themselves (the default)
     Endpoints(EndpointsArguments),
+    /// This server beside another one, such as that of the commit before, on one database
+    Compare(CompareArguments),
     /// What requests that wait in grace for a late login cost the others
     Grace(GraceArguments),
     /// Whether one kind of failed decryption can be told from another
@@ -80,6 +82,32 @@ pub struct EndpointsArguments {
     /// Draw throughput over connections, as SVG
     #[arg(long, value_name = "FILE")]
     pub plot: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct CompareArguments {
+    #[command(flatten)]
+    pub common: CommonArguments,
+
+    /// The other server
+    #[arg(value_name = "FILE")]
+    pub other: PathBuf,
+
+    /// Connections. One sends as many requests as are answered; several send both servers the same
+    /// number a second, four fifths of what the other one answers at most
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1,64")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=1_024))]
+    pub connections: Vec<u16>,
+
+    /// How long each measurement takes
+    #[arg(long, value_name = "SECONDS", default_value_t = 3)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub seconds: u64,
+
+    /// How often everything is measured, in turns; the medians are shown
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub rounds: u16,
 }
 
 #[derive(Args)]

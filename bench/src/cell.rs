@@ -7,10 +7,11 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::child::ChildServer;
-use crate::load::{self, Measured, WriteRequest};
+use crate::load::{self, Load, Measured, WriteRequest};
 use crate::process::Process;
 use crate::rig::Rig;
 use crate::statistics::median;
+use crate::table::number;
 use crate::traffic::Traffic;
 
 const MIB: f64 = 1_048_576.0;
@@ -31,17 +32,28 @@ pub struct Cell {
 }
 
 impl Cell {
+    /// As many requests over the connections as are answered.
     pub fn measure(
         rig: &Rig,
         traffic: Traffic,
         connections: usize,
         duration: Duration,
     ) -> Result<Self> {
+        let load = Load { connections, duration, requests_per_second: None };
+        Self::of_traffic(rig, &rig.server, traffic, load)
+    }
+
+    /// Of a server on the rig's database.
+    pub fn of_traffic(
+        rig: &Rig,
+        server: &ChildServer,
+        traffic: Traffic,
+        load: Load,
+    ) -> Result<Self> {
         if traffic.logs_in() {
             rig.age_logins()?;
         }
-        let requests = traffic.requests(rig);
-        Self::of(&rig.server, rig.database.process(), requests, connections, duration)
+        Self::of(server, rig.database.process(), traffic.requests(rig), load)
     }
 
     /// Of any server.
@@ -49,12 +61,11 @@ impl Cell {
         server: &ChildServer,
         database: Process,
         requests: WriteRequest,
-        connections: usize,
-        duration: Duration,
+        load: Load,
     ) -> Result<Self> {
         let watched = [server.process(), database, Process::this()];
         server.process().forget_peak();
-        let measured = load::run(server.address(), connections, duration, requests, &watched)?;
+        let measured = load::run(server.address(), load, requests, &watched)?;
         let peak_memory_bytes = server.process().peak_memory_bytes()?;
         Ok(Self::from_measured(measured, peak_memory_bytes))
     }
@@ -76,6 +87,20 @@ impl Cell {
             peak_memory_mib: peak_memory_bytes as f64 / MIB,
             not_ok,
         }
+    }
+
+    /// Requests a second, median and p99 latency, CPU time of server and database, memory: as a
+    /// table shows them.
+    pub fn main_numbers(&self) -> [String; 6] {
+        [
+            self.requests_per_second,
+            self.p50_ms,
+            self.p99_ms,
+            self.server_cpu_us,
+            self.database_cpu_us,
+            self.peak_memory_mib,
+        ]
+        .map(number)
     }
 
     /// A sentence for each way in which requests failed.

@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::arguments::{EndpointsArguments, duration};
 use crate::cell::Cell;
 use crate::child::ChildServer;
-use crate::load::WriteRequest;
+use crate::load::{Load, WriteRequest};
 use crate::plot;
 use crate::progress::Progress;
 use crate::report::Report;
@@ -107,9 +107,12 @@ fn measure_bare(rig: &Rig, arguments: &EndpointsArguments) -> Result<Cell> {
             write_post(request, address, Traffic::Phone.path(), &body);
         }
     });
-    let connections = usize::from(COMPARED_CONNECTIONS);
-    let duration = duration(arguments.seconds);
-    Cell::of(&server, rig.database.process(), requests, connections, duration)
+    let load = Load {
+        connections: usize::from(COMPARED_CONNECTIONS),
+        duration: duration(arguments.seconds),
+        requests_per_second: None,
+    };
+    Cell::of(&server, rig.database.process(), requests, load)
 }
 
 impl Rounds {

@@ -125,7 +125,7 @@ impl Report for GraceReport {
             let with = (self.waiters, &row.with_waiters);
             [(0, &row.without_waiters), with].map(|(waiting, cell)| {
                 let mut cells = vec![row.endpoint.path().to_owned(), waiting.to_string()];
-                cells.extend(cell_numbers(cell));
+                cells.extend(cell.main_numbers());
                 cells
             })
         });
@@ -159,16 +159,4 @@ impl Report for GraceReport {
         }
         complaints
     }
-}
-
-fn cell_numbers(cell: &Cell) -> [String; 6] {
-    [
-        cell.requests_per_second,
-        cell.p50_ms,
-        cell.p99_ms,
-        cell.server_cpu_us,
-        cell.database_cpu_us,
-        cell.peak_memory_mib,
-    ]
-    .map(number)
 }

@@ -1,4 +1,5 @@
-//! The closed loop: each connection sends its next request when its last one is answered.
+//! The load: each connection sends its next request when its last one is answered, and not before
+//! it is due, where a rate is asked for.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use hdrhistogram::Histogram;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval_at, sleep, timeout};
 
 use crate::connection::Connection;
 use crate::process::Process;
@@ -27,6 +28,14 @@ const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
 /// request may take.
 const SIGNIFICANT_DIGITS: u8 = 3;
 const MAX_LATENCY_US: u64 = 60_000_000;
+
+#[derive(Debug, Clone, Copy)]
+pub struct Load {
+    pub connections: usize,
+    pub duration: Duration,
+    /// Over all connections; `None` is as many as are answered.
+    pub requests_per_second: Option<f64>,
+}
 
 /// What a loop saw while it counted.
 pub struct Measured {
@@ -57,8 +66,7 @@ const OVER: u8 = 2;
 /// that, and the other cores are left to the server.
 pub fn run(
     address: SocketAddr,
-    connections: usize,
-    duration: Duration,
+    load: Load,
     write_request: WriteRequest,
     watched: &[Process],
 ) -> Result<Measured> {
@@ -68,15 +76,21 @@ pub fn run(
     let shared = Arc::new(Shared { phase: AtomicU8::new(WARMING_UP), counts });
     runtime.block_on(async {
         let mut loops = JoinSet::new();
-        for _ in 0..connections {
-            loops.spawn(request_loop(address, Arc::clone(&write_request), Arc::clone(&shared)));
+        for number in 0..load.connections {
+            let pace = load.pace(number);
+            loops.spawn(request_loop(
+                address,
+                pace,
+                Arc::clone(&write_request),
+                Arc::clone(&shared),
+            ));
         }
         sleep(WARM_UP).await;
 
         let cpu_before = cpu_times(watched)?;
         let started = Instant::now();
         shared.phase.store(COUNTING, Ordering::Relaxed);
-        sleep(duration).await;
+        sleep(load.duration).await;
         shared.phase.store(OVER, Ordering::Relaxed);
         let elapsed = started.elapsed();
         let cpu_after = cpu_times(watched)?;
@@ -93,9 +107,39 @@ pub fn run(
     })
 }
 
-async fn request_loop(address: SocketAddr, write_request: WriteRequest, shared: Arc<Shared>) {
+impl Load {
+    /// When the requests of one connection are due: those of all are spread evenly.
+    fn pace(&self, number: usize) -> Option<Pace> {
+        let between_all = Duration::from_secs_f64(1.0 / self.requests_per_second?);
+        Some(Pace {
+            first: between_all * number as u32,
+            every: between_all * self.connections as u32,
+        })
+    }
+}
+
+struct Pace {
+    first: Duration,
+    every: Duration,
+}
+
+async fn request_loop(
+    address: SocketAddr,
+    pace: Option<Pace>,
+    write_request: WriteRequest,
+    shared: Arc<Shared>,
+) {
     let (mut request, mut connection) = (Vec::new(), None);
+    let mut due = pace.map(|pace| {
+        let mut due = interval_at(tokio::time::Instant::now() + pace.first, pace.every);
+        // Who is late sends the next at its usual distance.
+        due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        due
+    });
     while shared.phase.load(Ordering::Relaxed) != OVER {
+        if let Some(due) = &mut due {
+            due.tick().await;
+        }
         request.clear();
         write_request(&mut request);
         let started = Instant::now();

@@ -4,6 +4,7 @@ mod arguments;
 mod bare;
 mod cell;
 mod child;
+mod compare;
 mod connection;
 mod crowd;
 mod database;
@@ -49,6 +50,9 @@ fn run(arguments: Arguments) -> Result<bool> {
     match arguments.mode.unwrap_or(Mode::Endpoints(arguments.endpoints)) {
         Mode::Endpoints(arguments) => {
             show("endpoints", &endpoints::run(&arguments)?, arguments.common.json)
+        }
+        Mode::Compare(arguments) => {
+            show("compare", &compare::run(&arguments)?, arguments.common.json)
         }
         Mode::Grace(arguments) => show("grace", &grace::run(&arguments)?, arguments.common.json),
         Mode::Failures(arguments) => {

@@ -1,7 +1,7 @@
 //! What every mode starts: a database with users in it, a sandbox WeChat, the real server.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
@@ -44,24 +44,20 @@ impl Rig {
         let database = Database::create()?;
         let options = Options { rate_limit_a_minute: None, ..Options::default() };
         let sandbox = Sandbox::start(options).context("the sandbox WeChat did not start")?;
-        let mut command = Command::new(server_program(common)?);
-        command
-            .args(["serve", "--migrate"])
-            .env_clear()
-            .env("DATABASE_URL", database.url())
-            .env("WX_APPID", sandbox.appid())
-            .env("WX_SECRET", sandbox.secret())
-            .env("WX_API_BASE", sandbox.base_url())
-            .env("BIND", "127.0.0.1:0")
-            // The line that names its address is needed, whatever else is asked for.
-            .env("RUST_LOG", format!("{},wxauth::server=info", common.log))
-            .envs(variables.iter().map(|(name, value)| (name, value)))
-            .current_dir(directory_without_dotenv()?);
+        let mut command = server_command(&server_program(common)?, common, &database, &sandbox)?;
+        command.arg("--migrate").envs(variables.iter().map(|(name, value)| (name, value)));
         let log = directory()?.join("server.log");
         let server = ChildServer::start("the server", &mut command, log)?;
         let mut rig = Self { server, sandbox, database, users: Arc::default() };
         rig.users = rig.create_users("user", users)?.into();
         Ok(rig)
+    }
+
+    /// Another server beside the rig's, perhaps an older one: it does not migrate.
+    pub fn start_other(&self, program: &Path, common: &CommonArguments) -> Result<ChildServer> {
+        let program = std::path::absolute(program)?;
+        let mut command = server_command(&program, common, &self.database, &self.sandbox)?;
+        ChildServer::start("the other server", &mut command, directory()?.join("other.log"))
     }
 
     /// Users with names of this kind, in the database and in the sandbox.
@@ -123,6 +119,27 @@ impl User {
         let data = data_fields(&sandbox.phone_with(&name, phone));
         Self { openid: sandbox.openid(&name), name, data }
     }
+}
+
+fn server_command(
+    program: &Path,
+    common: &CommonArguments,
+    database: &Database,
+    sandbox: &Sandbox,
+) -> Result<Command> {
+    let mut command = Command::new(program);
+    command
+        .arg("serve")
+        .env_clear()
+        .env("DATABASE_URL", database.url())
+        .env("WX_APPID", sandbox.appid())
+        .env("WX_SECRET", sandbox.secret())
+        .env("WX_API_BASE", sandbox.base_url())
+        .env("BIND", "127.0.0.1:0")
+        // The line that names its address is needed, whatever else is asked for.
+        .env("RUST_LOG", format!("{},wxauth::server=info", common.log))
+        .current_dir(directory_without_dotenv()?);
+    Ok(command)
 }
 
 /// Base64 needs no escaping.
