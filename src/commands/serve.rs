@@ -1,9 +1,11 @@
 //! `wxauth serve`: waits for the database, checks its schema, serves.
 
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_rt::net::TcpSocket;
 use actix_rt::time::{Instant, sleep};
 use clap::Args;
 
@@ -16,6 +18,9 @@ use crate::store::{self, SchemaState, Store, StoreError};
 /// How long a database that does not answer at start is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_secs(1);
+/// Connections that wait to be accepted; one beyond that tries again a second later. The system
+/// may allow fewer (net.core.somaxconn).
+const BACKLOG: u32 = 4_096;
 
 #[derive(Args)]
 pub struct Arguments {
@@ -50,7 +55,16 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
 
 fn listen(name: &str, address: SocketAddr) -> Result<TcpListener> {
     let refused = |error| format!("cannot listen on {name}={address}: {error}").into();
-    TcpListener::bind(address).map_err(refused)
+    open_listener(address).map_err(refused)
+}
+
+/// As the standard library does, but for the backlog, which is 128 there.
+fn open_listener(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A restart need not wait for the connections of the one before.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)?.into_std()
 }
 
 async fn wait_for_database(store: &Store) -> Result<SchemaState> {

@@ -9,6 +9,7 @@ mod harness;
 
 mod accounts;
 mod code2session;
+mod connecting;
 mod database_trouble;
 mod doctor;
 mod errors;
