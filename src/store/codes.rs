@@ -7,8 +7,9 @@ use chrono::{NaiveDateTime, TimeDelta};
 use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
 
+use super::new_keys::{InsertCodes, NewKey};
 use super::sessions::{CODE_LIFETIME_SECONDS, IN_LIST, StoredLogin, read_key_id, stored_login};
-use super::sql::{CodeIsRecent, OneOf, UtcNow};
+use super::sql::{CodeIsRecent, OneOf, UtcNow, filled_up};
 use super::{Result, Store};
 use crate::schema::{further_codes, sessions};
 use crate::values::CodeHash;
@@ -63,22 +64,17 @@ impl Store {
     }
 }
 
-/// Keeps a code for which the key's row has no room.
+/// Keeps the codes of these logins, as their keys' rows have no room for them.
 pub(super) fn remember(
     connection: &mut MysqlConnection,
-    code: &CodeHash,
-    openid: &str,
-    fingerprint: &str,
+    mut keys: Vec<&NewKey>,
 ) -> QueryResult<()> {
-    diesel::insert_or_ignore_into(further_codes::table)
-        .values((
-            further_codes::code_hash.eq(code.0.as_slice()),
-            further_codes::openid.eq(openid),
-            further_codes::key_fingerprint.eq(fingerprint),
-            further_codes::brought_at.eq(UtcNow),
-        ))
-        .execute(connection)
-        .map(drop)
+    if keys.is_empty() {
+        return Ok(());
+    }
+    // Whoever writes several rows writes them in this order, so that no two wait for each other.
+    keys.sort_unstable_by_key(|key| key.login.code_hash.0);
+    InsertCodes(&filled_up(keys)).execute(connection).map(drop)
 }
 
 /// A key's primary key, when the code brought it, when it expires, and now.

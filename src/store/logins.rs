@@ -111,16 +111,17 @@ fn read_back(
         ))
         .load(connection)?;
     let saved = Saved::new(rows);
+    let mut further = Vec::new();
     for key in keys {
         let (_, _, code_hash, _, _, unionid) = saved.row(key).ok_or(diesel::NotFound)?;
         if !is_up_to_date(unionid.as_deref(), key.login) {
             return Err(diesel::NotFound);
         }
         if *code_hash != key.login.code_hash.0 {
-            let (openid, fingerprint) = key.name();
-            codes::remember(connection, &key.login.code_hash, openid, fingerprint)?;
+            further.push(*key);
         }
     }
+    codes::remember(connection, further)?;
     Ok(saved)
 }
 

@@ -129,8 +129,8 @@ impl QueryId for Upsert<'_> {
 
 impl RunQueryDsl<MysqlConnection> for Upsert<'_> {}
 
-/// The same for one key, whose user is looked up and locked by the same statement: two ways to the
-/// database fewer than a transaction takes. For many keys it would need a temporary table.
+/// What [`Upsert`] does, for one key, whose user is looked up and locked by the same statement: two
+/// ways to the database fewer than a transaction takes. For many keys it would need a temporary table.
 pub(super) struct UpsertOne<'a>(pub &'a NewKey<'a>);
 
 impl QueryFragment<Mysql> for UpsertOne<'_> {
@@ -151,3 +151,31 @@ impl QueryId for UpsertOne<'_> {
 }
 
 impl RunQueryDsl<MysqlConnection> for UpsertOne<'_> {}
+
+/// Inserts the codes that brought keys into `further_codes`; one that is there stays as it is.
+pub(super) struct InsertCodes<'a>(pub &'a [&'a NewKey<'a>]);
+
+impl QueryFragment<Mysql> for InsertCodes<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        out.push_sql(
+            "INSERT IGNORE INTO further_codes (code_hash, openid, key_fingerprint, brought_at) ",
+        );
+        for (index, key) in self.0.iter().enumerate() {
+            out.push_sql(if index == 0 { "VALUES (" } else { ", (" });
+            out.push_bind_param::<Binary, _>(&key.login.code_hash.0)?;
+            out.push_sql(", ");
+            out.push_bind_param::<Text, _>(key.login.openid.as_str())?;
+            out.push_sql(", ");
+            out.push_bind_param::<Text, _>(&key.fingerprint.0)?;
+            out.push_sql(", UTC_TIMESTAMP(3))");
+        }
+        Ok(())
+    }
+}
+
+impl QueryId for InsertCodes<'_> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl RunQueryDsl<MysqlConnection> for InsertCodes<'_> {}

@@ -76,6 +76,22 @@ async fn logins_that_gather_are_stored_by_one_statement_and_each_gets_its_own_an
     assert_eq!(Reader::value(&text, all), 5.0, "{text}");
 }
 
+/// WeChat keeps a user's key over logins within minutes, and each of their codes may come again.
+#[actix_rt::test]
+async fn codes_of_one_key_that_gather_are_all_kept() {
+    let world = World::new();
+    let server = world.server_with(&[METRICS, TWO_CONNECTIONS]);
+    let users = vec!["alice".to_owned(); 5];
+
+    for answer in log_in_together(&world, &server, &users).await {
+        answer.assert_ok();
+    }
+
+    let alice = format!("WHERE openid = '{}'", world.wechat.openid("alice"));
+    assert_eq!(world.database.count(&format!("FROM sessions {alice}")), 1);
+    assert_eq!(world.database.count(&format!("FROM further_codes {alice}")), 4);
+}
+
 #[actix_rt::test]
 async fn a_login_that_the_database_refuses_fails_none_of_those_beside_it() {
     let world = World::new();
