@@ -19,8 +19,8 @@ const REFUSAL_LIFETIME: Duration = Duration::from_secs(30);
 /// Logins under way at once: the exchange, the store, and the wait for another process.
 const MAX_RUNNING: usize = 2_048;
 /// Codes that are over, some 400 bytes each. An older one is asked of WeChat again, and then found
-/// in the database. A table of 16,384 places: where more than half of what it can hold is taken, it
-/// grows as entries come and go.
+/// in the database. Less than half of what 16,384 places of a hash table hold: one that is fuller
+/// doubles as entries come and go.
 const MAX_REMEMBERED: usize = 7_000;
 
 /// What came of a code, for all who posted it.
