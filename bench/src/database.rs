@@ -19,6 +19,10 @@ const PID_VARIABLE: &str = "WXAUTH_BENCH_DATABASE_PID";
 const DIRTY_PAGES: &str = "SELECT variable_value FROM information_schema.global_status \
                            WHERE variable_name = 'Innodb_buffer_pool_pages_dirty'";
 const FEW_PAGES: f64 = 500.0;
+/// Transactions whose old versions of rows are not removed yet.
+const UNPURGED: &str = "SELECT variable_value FROM information_schema.global_status \
+                        WHERE variable_name = 'Innodb_history_list_length'";
+const FEW_UNPURGED: f64 = 100.0;
 /// By default MariaDB takes minutes for it, to leave the disk to others.
 const WRITE_EAGERLY: &str = "SET GLOBAL innodb_io_capacity_max = 20000, \
                              innodb_io_capacity = 20000, innodb_max_dirty_pages_pct = 0";
@@ -73,11 +77,14 @@ impl Database {
         self.account.execute(&self.name, statements).map(drop)
     }
 
-    /// Returns when next to nothing that was written waits in memory for its way to the disk.
+    /// Returns when the database has next to nothing left to do of what was written, neither rows
+    /// to clean up nor pages to bring to the disk.
     pub fn settle(&self) -> Result<()> {
         let deadline = Instant::now() + SETTLE_PATIENCE;
         self.execute(WRITE_EAGERLY)?;
-        while self.number(DIRTY_PAGES)? > FEW_PAGES && Instant::now() < deadline {
+        while Instant::now() < deadline
+            && (self.number(UNPURGED)? > FEW_UNPURGED || self.number(DIRTY_PAGES)? > FEW_PAGES)
+        {
             sleep(SETTLE_PAUSE);
         }
         self.execute(WRITE_AS_USUAL)
