@@ -64,13 +64,14 @@ expression!(
 );
 
 expression!(
-    /// The code in a key's row came within the last five minutes. The index on codes needs each
-    /// minute to be named.
+    /// The code in a key's row came within the last five minutes, or in the next one: another node
+    /// of a cluster may be ahead, and a clock be set back. The index on codes needs each minute to
+    /// be named.
     CodeIsRecent,
     Bool,
-    "sessions.code_minute IN (UNIX_TIMESTAMP() DIV 60, UNIX_TIMESTAMP() DIV 60 - 1, \
-     UNIX_TIMESTAMP() DIV 60 - 2, UNIX_TIMESTAMP() DIV 60 - 3, UNIX_TIMESTAMP() DIV 60 - 4, \
-     UNIX_TIMESTAMP() DIV 60 - 5)"
+    "sessions.code_minute IN (UNIX_TIMESTAMP() DIV 60 + 1, UNIX_TIMESTAMP() DIV 60, \
+     UNIX_TIMESTAMP() DIV 60 - 1, UNIX_TIMESTAMP() DIV 60 - 2, UNIX_TIMESTAMP() DIV 60 - 3, \
+     UNIX_TIMESTAMP() DIV 60 - 4, UNIX_TIMESTAMP() DIV 60 - 5)"
 );
 
 /// `column IN (…)`. diesel's own is prepared anew each time, as its text depends on the length.

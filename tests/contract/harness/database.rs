@@ -197,6 +197,7 @@ impl Database {
     pub fn age_keys(&self, seconds: u32) {
         self.execute(&format!(
             "UPDATE sessions SET code_brought_at = code_brought_at - INTERVAL {seconds} SECOND,
+                                 code_minute = code_minute - {seconds} DIV 60,
                                  first_seen_at = first_seen_at - INTERVAL {seconds} SECOND,
                                  issued_at = issued_at - INTERVAL {seconds} SECOND,
                                  expires_at = expires_at - INTERVAL {seconds} SECOND;
