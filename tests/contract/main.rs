@@ -30,6 +30,7 @@ mod sessions_script;
 mod simulation;
 mod starting;
 mod stopping;
+mod stored_codes;
 mod upstream_connections;
 mod upstream_tls;
 mod user;
