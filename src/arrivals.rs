@@ -13,7 +13,6 @@ use actix_rt::time::{Instant, sleep, timeout};
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{Notify, Semaphore, oneshot};
 
-use crate::error::{Error, Result};
 use crate::store::{KeyId, Store, StoreError};
 use crate::values::{CodeHash, Fingerprint, OpenId};
 
@@ -21,6 +20,10 @@ use crate::values::{CodeHash, Fingerprint, OpenId};
 const POLL_PAUSE: Duration = Duration::from_millis(100);
 /// Requests that may wait at once, some kilobytes each.
 const MAX_WAITING: usize = 4_096;
+
+/// So many requests wait already that this one may not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RoomFull;
 
 /// The waiting room of a process.
 pub struct Arrivals {
@@ -65,12 +68,12 @@ impl Arrivals {
         openid: &OpenId,
         tried: &[Fingerprint],
         deadline: Instant,
-    ) -> Result<()> {
+    ) -> Result<(), RoomFull> {
         self.wait(Awaited::KeyOf(openid.clone()), tried.to_vec(), deadline).await
     }
 
     /// Returns when the key that a code brought is stored, or at `deadline`.
-    pub async fn key_by(&self, code: CodeHash, deadline: Instant) -> Result<()> {
+    pub async fn key_by(&self, code: CodeHash, deadline: Instant) -> Result<(), RoomFull> {
         self.wait(Awaited::KeyBy(code), Vec::new(), deadline).await
     }
 
@@ -94,7 +97,7 @@ impl Arrivals {
         }
     }
 
-    async fn look(&self) -> std::result::Result<(), StoreError> {
+    async fn look(&self) -> Result<(), StoreError> {
         let (mut openids, mut codes) = (Vec::new(), Vec::new());
         for awaited in self.lock().keys() {
             match awaited {
@@ -103,7 +106,7 @@ impl Arrivals {
             }
         }
         if !openids.is_empty() {
-            self.store.living_keys_of(openids).await?.iter().for_each(|key| self.announce(key));
+            self.store.living_keys(openids).await?.iter().for_each(|key| self.announce(key));
         }
         if !codes.is_empty() {
             for code in self.store.stored_codes(codes).await? {
@@ -118,9 +121,8 @@ impl Arrivals {
         awaited: Awaited,
         tried: Vec<Fingerprint>,
         deadline: Instant,
-    ) -> Result<()> {
-        let full = |_| Error::Busy("the waiting room for late logins");
-        let _seat = self.seats.try_acquire().map_err(full)?;
+    ) -> Result<(), RoomFull> {
+        let _seat = self.seats.try_acquire().map_err(|_| RoomFull)?;
         let ticket = self.next_ticket.fetch_add(1, Ordering::Relaxed);
         let (wake, woken) = oneshot::channel();
         self.lock().entry(awaited.clone()).or_default().push(Waiter { ticket, tried, wake });

@@ -1,5 +1,7 @@
 //! What a caller is told when a request fails: one enum, one table, and the only status codes.
 
+#![expect(clippy::disallowed_types, reason = "this is where status codes are named")]
+
 use std::fmt;
 
 use actix_web::http::StatusCode;
@@ -8,6 +10,7 @@ use actix_web::{HttpResponse, ResponseError};
 use log::Level;
 use serde::Serialize;
 
+use crate::arrivals::RoomFull;
 use crate::store::StoreError;
 use crate::wechat::ExchangeError;
 
@@ -237,5 +240,11 @@ impl From<StoreError> for Error {
             StoreError::Busy => Self::Busy("the queue of the database"),
             StoreError::Bug(cause) => Self::Internal(cause),
         }
+    }
+}
+
+impl From<RoomFull> for Error {
+    fn from(_: RoomFull) -> Self {
+        Self::Busy("the waiting room for late logins")
     }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::growth::MEASURED_USERS;
+/// Users whose requests `growth` measures, spread among all others: the fewest that it takes.
+pub const MEASURED_USERS: u32 = 10_000;
 
 /// Measures wxauth: the real server and database, a sandbox WeChat, and a closed loop of requests,
 /// all on this machine. scripts/bench builds and starts what it needs.

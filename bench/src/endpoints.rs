@@ -13,7 +13,7 @@ use crate::arguments::{EndpointsArguments, duration};
 use crate::cell::Cell;
 use crate::child::ChildServer;
 use crate::load::{Load, WriteRequest};
-use crate::plot;
+use crate::plot::{self, Row};
 use crate::progress::Progress;
 use crate::report::Report;
 use crate::rig::{Rig, directory};
@@ -34,15 +34,6 @@ pub struct EndpointsReport {
     select_per_second: f64,
     upsert_per_second: f64,
     ratios: Vec<Ratio>,
-}
-
-/// One endpoint over one number of connections.
-#[derive(Serialize)]
-pub struct Row {
-    pub endpoint: Traffic,
-    pub connections: u16,
-    #[serde(flatten)]
-    pub cell: Cell,
 }
 
 #[derive(Serialize)]

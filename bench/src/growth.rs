@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::arguments::{GrowthArguments, duration};
+use crate::arguments::{GrowthArguments, MEASURED_USERS, duration};
 use crate::cell::Cell;
 use crate::crowd::Crowd;
 use crate::progress::Progress;
@@ -14,8 +14,6 @@ use crate::rig::Rig;
 use crate::table::{number, table};
 use crate::traffic::Traffic;
 
-/// Users whose requests are measured, spread among all others.
-pub const MEASURED_USERS: u32 = 10_000;
 /// What a user with several keys has, in a database of this many users.
 const MANY_KEYS: Stage = Stage { users: 1_000_000, keys_a_user: 5 };
 

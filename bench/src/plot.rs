@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::endpoints::Row;
+use serde::Serialize;
+
+use crate::cell::Cell;
 use crate::table::number;
 use crate::traffic::Traffic;
 
@@ -16,6 +18,15 @@ const BOTTOM: f64 = 50.0;
 const COLOURS: [&str; 3] = ["#0072b2", "#d55e00", "#009e73"];
 const TICKS: u32 = 4;
 const LEGEND_LINE: f64 = 18.0;
+
+/// One endpoint over one number of connections.
+#[derive(Serialize)]
+pub struct Row {
+    pub endpoint: Traffic,
+    pub connections: u16,
+    #[serde(flatten)]
+    pub cell: Cell,
+}
 
 /// Where values go on the picture.
 struct Scale {

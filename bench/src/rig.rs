@@ -138,8 +138,9 @@ fn server_command(
         .env("WX_SECRET", sandbox.secret())
         .env("WX_API_BASE", sandbox.base_url())
         .env("BIND", "127.0.0.1:0")
-        // The line that names its address is needed, whatever else is asked for.
-        .env("RUST_LOG", format!("{},wxauth::server=info", common.log))
+        // The line that names its address is needed, whatever else is asked for; an older server,
+        // to compare with, had it in another room.
+        .env("RUST_LOG", format!("{},wxauth::http::server=info,wxauth::server=info", common.log))
         .current_dir(directory_without_dotenv()?);
     Ok(command)
 }

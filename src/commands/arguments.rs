@@ -1,6 +1,6 @@
 //! What several commands take and begin with.
 
-use super::Result;
+use super::outcome::Result;
 use crate::config::DatabaseConfig;
 use crate::store::Direct;
 use crate::values::OpenId;

@@ -1,6 +1,6 @@
 //! `wxauth migrate`: applies the migrations that the binary carries.
 
-use super::{Outcome, Result};
+use super::outcome::{Outcome, Result};
 use crate::config::DatabaseConfig;
 use crate::store;
 

@@ -7,7 +7,7 @@ use comfy_table::{ContentArrangement, Table};
 use console::Term;
 use serde::Serialize;
 
-use super::Result;
+use super::outcome::Result;
 
 /// Prints text and a line's end. Whoever closes the pipe has read enough, so that is no error.
 pub fn print(text: &str) -> Result<()> {

@@ -9,11 +9,14 @@ use actix_rt::net::TcpSocket;
 use actix_rt::time::{Instant, sleep};
 use clap::Args;
 
-use super::{Outcome, Result};
+use super::outcome::{Outcome, Result};
 use crate::config::{Config, DatabaseConfig};
-use crate::metrics::Metrics;
-use crate::server;
+use crate::error;
+use crate::http;
+use crate::metrics::{Metrics, Words};
+use crate::phone;
 use crate::store::{self, SchemaState, Store, StoreError};
+use crate::wechat;
 
 /// How long a database that does not answer at start is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -21,6 +24,14 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Connections that wait to be accepted; one beyond that tries again a second later. The system
 /// may allow fewer (net.core.somaxconn).
 const BACKLOG: u32 = 4_096;
+
+/// What metrics tell apart, from the rooms that know it.
+const WORDS: Words = Words {
+    paths: &http::PATHS,
+    errors: &error::NAMES,
+    attempts: &wechat::ATTEMPTS,
+    damages: &phone::DAMAGES,
+};
 
 #[derive(Args)]
 pub struct Arguments {
@@ -32,11 +43,11 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let config = Config::load()?;
     actix_rt::System::new().block_on(async {
-        let metrics = Arc::new(Metrics::new());
+        let metrics = Arc::new(Metrics::new(&WORDS));
         let store = Store::new(&config.database, &metrics.store);
         let state = wait_for_database(&store).await?;
         if arguments.migrate {
-            migrate(&config.database).await?;
+            migrate(&config.database)?;
         } else if let SchemaState::Pending(count) = state {
             return Err(format!(
                 "the database lacks {count} migrations of this binary: \
@@ -48,7 +59,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         let metrics_bind = config.metrics_bind;
         let metrics_listener =
             metrics_bind.map(|address| listen("METRICS_BIND", address)).transpose()?;
-        server::serve(config, store, metrics, listener, metrics_listener).await?;
+        http::serve(config, store, metrics, listener, metrics_listener).await?;
         Ok(Outcome::Done)
     })
 }
@@ -84,11 +95,9 @@ async fn wait_for_database(store: &Store) -> Result<SchemaState> {
     }
 }
 
-async fn migrate(config: &DatabaseConfig) -> Result<()> {
-    let url = config.url.clone();
-    let migrating = actix_rt::task::spawn_blocking(move || store::migrate(&url));
-    let applied = migrating.await??;
-    for name in applied {
+/// Blocks, as nothing else runs yet.
+fn migrate(config: &DatabaseConfig) -> Result<()> {
+    for name in store::migrate(&config.url)? {
         log::info!("applied {name}");
     }
     Ok(())

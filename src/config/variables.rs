@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{ConfigError, Result};
-use crate::secret::Secret;
+use super::error::{ConfigError, Result};
+use crate::values::Secret;
 
 pub(super) fn address(name: &str, default: &str) -> Result<SocketAddr> {
     let address = optional_address(name)?;
@@ -73,6 +73,7 @@ fn secret_file(file_variable: &str, path: &str) -> Result<Secret> {
 }
 
 /// The variable's value; an empty one counts as not set.
+#[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
 pub(super) fn variable(name: &str) -> Result<Option<String>> {
     match env::var(name) {
         Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),

@@ -6,51 +6,15 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use super::family;
-
-/// What came of asking WeChat once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Attempt {
-    Ok,
-    /// WeChat's address refused the connection.
-    ConnectionRefused,
-    /// No connection, a broken one, or HTTP that is not WeChat's.
-    Transport,
-    Timeout,
-    /// An answer that holds neither a session nor an errcode.
-    Unusable,
-    Errcode(i64),
-}
-
-/// The errcodes that are documented for a login; any other is the last, so that the series are
-/// bounded.
-const RESULTS: [&str; 16] = [
-    "ok",
-    "connection_refused",
-    "transport",
-    "timeout",
-    "unusable",
-    "-1",
-    "40002",
-    "40013",
-    "40029",
-    "40125",
-    "40163",
-    "40226",
-    "41002",
-    "41004",
-    "45011",
-    "other",
-];
+use super::family::{self, ByLabel};
 
 pub struct Exchanges {
     durations: Histogram,
-    /// In the order of [`RESULTS`].
-    attempts: [Counter; RESULTS.len()],
+    attempts: ByLabel<Counter>,
 }
 
 impl Exchanges {
-    pub(super) fn register(registry: &mut Registry) -> Self {
+    pub(super) fn register(registry: &mut Registry, attempts: &[&'static str]) -> Self {
         Self {
             durations: family::latency(
                 registry,
@@ -62,30 +26,17 @@ impl Exchanges {
                 "wechat_attempts",
                 "Times that WeChat was asked, by errcode or what else came of it",
                 "result",
-                RESULTS,
+                attempts,
             ),
         }
     }
 
-    pub fn attempted(&self, attempt: Attempt) {
-        let index = RESULTS.iter().position(|result| attempt.is(result));
-        self.attempts.get(index.unwrap_or(RESULTS.len() - 1)).map(Counter::inc);
+    /// What came of asking once, in a word of the table.
+    pub fn attempted(&self, result: &str) {
+        self.attempts.get(result).map(Counter::inc);
     }
 
     pub fn ended(&self, elapsed: Duration) {
         self.durations.observe(elapsed.as_secs_f64());
-    }
-}
-
-impl Attempt {
-    fn is(self, result: &str) -> bool {
-        match self {
-            Self::Ok => result == "ok",
-            Self::ConnectionRefused => result == "connection_refused",
-            Self::Transport => result == "transport",
-            Self::Timeout => result == "timeout",
-            Self::Unusable => result == "unusable",
-            Self::Errcode(errcode) => result.parse() == Ok(errcode),
-        }
     }
 }

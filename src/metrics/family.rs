@@ -12,6 +12,25 @@ const LATENCY_BUCKETS: [f64; 14] =
 
 pub(super) type Labels = Vec<(&'static str, &'static str)>;
 
+/// One metric a value of a label.
+pub struct ByLabel<M>(Vec<(&'static str, M)>);
+
+impl<M> ByLabel<M> {
+    pub(super) fn new(values: &[&'static str], metric: impl Fn(&'static str) -> M) -> Self {
+        Self(values.iter().map(|value| (*value, metric(value))).collect())
+    }
+
+    /// The metric of this value; of one that is not in the table, the last.
+    pub(super) fn get(&self, value: &str) -> Option<&M> {
+        let found = self.0.iter().find(|(known, _)| *known == value);
+        found.or(self.0.last()).map(|(_, metric)| metric)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&'static str, &M)> {
+        self.0.iter().map(|(value, metric)| (*value, metric))
+    }
+}
+
 /// The registry appends `_total` to the name of every counter.
 pub(super) fn counter(registry: &mut Registry, name: &str, help: &str) -> Counter {
     let counter = Counter::default();
@@ -19,17 +38,16 @@ pub(super) fn counter(registry: &mut Registry, name: &str, help: &str) -> Counte
     counter
 }
 
-/// One counter a value of the label, in the order of the values.
-pub(super) fn counters<const N: usize>(
+pub(super) fn counters(
     registry: &mut Registry,
     name: &str,
     help: &str,
     label: &'static str,
-    values: [&'static str; N],
-) -> [Counter; N] {
+    values: &[&'static str],
+) -> ByLabel<Counter> {
     let family = Family::<Labels, Counter>::default();
     registry.register(name, help, family.clone());
-    values.map(|value| family.get_or_create_owned(&vec![(label, value)]))
+    ByLabel::new(values, |value| family.get_or_create_owned(&vec![(label, value)]))
 }
 
 /// The registry appends `_seconds` to the name.
@@ -48,16 +66,15 @@ pub(super) fn latency(registry: &mut Registry, name: &str, help: &str) -> Histog
     seconds(registry, name, help, LATENCY_BUCKETS)
 }
 
-/// One histogram a value of the label, in the order of the values.
-pub(super) fn latencies<const N: usize>(
+pub(super) fn latencies(
     registry: &mut Registry,
     name: &str,
     help: &str,
     label: &'static str,
-    values: [&'static str; N],
-) -> [Histogram; N] {
+    values: &[&'static str],
+) -> ByLabel<Histogram> {
     let new: fn() -> Histogram = || Histogram::new(LATENCY_BUCKETS);
     let family = Family::<Labels, Histogram, _>::new_with_constructor(new);
     registry.register_with_unit(name, help, Unit::Seconds, family.clone());
-    values.map(|value| family.get_or_create_owned(&vec![(label, value)]))
+    ByLabel::new(values, |value| family.get_or_create_owned(&vec![(label, value)]))
 }

@@ -7,53 +7,50 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use super::family::{self, Labels};
-use crate::error::{Error, NAMES};
+use super::family::{self, ByLabel, Labels};
 
-/// The paths of `routes`; any other path is the last.
-const ENDPOINTS: [&str; 6] =
-    ["/code2Session", "/getWXUserPhone", "/user", "/healthz", "/readyz", "other"];
+/// The outcome of a request that did not fail.
+const OK: &str = "ok";
+/// The endpoint of a path that is not answered.
+const OTHER: &str = "other";
 
-/// One element of each list an endpoint.
 pub struct Requests {
-    ok: [Counter; ENDPOINTS.len()],
-    /// In the order of [`NAMES`].
-    failed: [[Counter; NAMES.len()]; ENDPOINTS.len()],
-    durations: [Histogram; ENDPOINTS.len()],
+    /// By path, then by outcome.
+    answered: ByLabel<ByLabel<Counter>>,
+    durations: ByLabel<Histogram>,
 }
 
 impl Requests {
-    pub(super) fn register(registry: &mut Registry) -> Self {
+    pub(super) fn register(
+        registry: &mut Registry,
+        paths: &[&'static str],
+        errors: &[&'static str],
+    ) -> Self {
+        let endpoints = [paths, &[OTHER]].concat();
+        let outcomes = [&[OK], errors].concat();
         let family = Family::<Labels, Counter>::default();
         registry.register("requests", "Requests that were answered", family.clone());
         let counter = |endpoint, outcome| {
             family.get_or_create_owned(&vec![("endpoint", endpoint), ("outcome", outcome)])
         };
+        let of_endpoint = |endpoint| ByLabel::new(&outcomes, |outcome| counter(endpoint, outcome));
         Self {
-            ok: ENDPOINTS.map(|endpoint| counter(endpoint, "ok")),
-            failed: ENDPOINTS.map(|endpoint| NAMES.map(|name| counter(endpoint, name))),
+            answered: ByLabel::new(&endpoints, of_endpoint),
             durations: family::latencies(
                 registry,
                 "request_duration",
                 "From a request's head to its answer",
                 "endpoint",
-                ENDPOINTS,
+                &endpoints,
             ),
         }
     }
 
-    pub fn answered(&self, path: &str, error: Option<&Error>, elapsed: Duration) {
-        let known = ENDPOINTS.iter().position(|endpoint| *endpoint == path);
-        let endpoint = known.unwrap_or(ENDPOINTS.len() - 1);
-        let counter = match error {
-            None => self.ok.get(endpoint),
-            Some(error) => self.failed.get(endpoint).and_then(|failed| {
-                let name = error.name();
-                NAMES.iter().position(|known| *known == name).and_then(|index| failed.get(index))
-            }),
-        };
-        counter.map(Counter::inc);
-        if let Some(durations) = self.durations.get(endpoint) {
+    /// `error` is the name of what failed, if anything did.
+    pub fn answered(&self, path: &str, error: Option<&str>, elapsed: Duration) {
+        let outcomes = self.answered.get(path);
+        outcomes.and_then(|outcomes| outcomes.get(error.unwrap_or(OK))).map(Counter::inc);
+        if let Some(durations) = self.durations.get(path) {
             durations.observe(elapsed.as_secs_f64());
         }
     }

@@ -10,16 +10,16 @@ use super::family::Labels;
 /// Requests that one statement serves, 64 at most.
 const BATCH_BUCKETS: [f64; 7] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
 
-/// The metrics of the pool and of each lane.
+/// The metrics of the connections and of each kind of batch.
 pub struct StoreMetrics {
     pub connections_in_use: Gauge,
-    pub rings: LaneMetrics,
-    pub logins: LaneMetrics,
+    pub rings: BatchMetrics,
+    pub logins: BatchMetrics,
 }
 
 /// Clones count together.
 #[derive(Clone)]
-pub struct LaneMetrics {
+pub struct BatchMetrics {
     pub waiting: Gauge,
     pub batch_sizes: Histogram,
 }
@@ -45,13 +45,13 @@ impl StoreMetrics {
             "Requests that one statement served, by the kind of statement",
             batch_sizes.clone(),
         );
-        let lane = |name| {
+        let batches = |name| {
             let labels = vec![("statement", name)];
-            LaneMetrics {
+            BatchMetrics {
                 waiting: waiting.get_or_create_owned(&labels),
                 batch_sizes: batch_sizes.get_or_create_owned(&labels),
             }
         };
-        Self { connections_in_use, rings: lane("key_ring"), logins: lane("login") }
+        Self { connections_in_use, rings: batches("key_ring"), logins: batches("login") }
     }
 }

@@ -10,58 +10,46 @@ use diesel::prelude::*;
 use super::new_keys::{InsertCodes, NewKey};
 use super::sessions::{CODE_LIFETIME_SECONDS, IN_LIST, StoredLogin, read_key_id, stored_login};
 use super::sql::{CodeIsRecent, OneOf, UtcNow, filled_up};
-use super::{Result, Store};
 use crate::schema::{further_codes, sessions};
 use crate::values::CodeHash;
 
 /// Old codes that one statement removes.
 const PURGE_BATCH: i64 = 500;
 
-impl Store {
-    /// The login that this code brought, as long as the code may be posted again and its key is
-    /// alive.
-    pub async fn login_by_code(&self, code: CodeHash) -> Result<Option<StoredLogin>> {
-        self.run(move |connection| login_by_code(connection, &code)).await
+/// Which of these codes have brought a key.
+pub(super) fn stored_codes(
+    connection: &mut MysqlConnection,
+    codes: &[CodeHash],
+) -> QueryResult<Vec<CodeHash>> {
+    let mut stored = Vec::new();
+    for codes in codes.chunks(IN_LIST) {
+        let hashes = || codes.iter().map(|code| code.0.as_slice()).collect();
+        let in_rows: Vec<Vec<u8>> = sessions::table
+            .filter(CodeIsRecent)
+            .filter(OneOf::new(sessions::code_hash, hashes()))
+            .select(sessions::code_hash)
+            .load(connection)?;
+        let further: Vec<Vec<u8>> = further_codes::table
+            .filter(OneOf::new(further_codes::code_hash, hashes()))
+            .select(further_codes::code_hash)
+            .load(connection)?;
+        let found = in_rows.into_iter().chain(further);
+        stored.extend(found.filter_map(|hash| hash.try_into().ok().map(CodeHash)));
     }
+    Ok(stored)
+}
 
-    /// Which of these codes have brought a key.
-    pub async fn stored_codes(&self, codes: Vec<CodeHash>) -> Result<Vec<CodeHash>> {
-        self.run(move |connection| {
-            let mut stored = Vec::new();
-            for codes in codes.chunks(IN_LIST) {
-                let hashes = || codes.iter().map(|code| code.0.as_slice()).collect();
-                let in_rows: Vec<Vec<u8>> = sessions::table
-                    .filter(CodeIsRecent)
-                    .filter(OneOf::new(sessions::code_hash, hashes()))
-                    .select(sessions::code_hash)
-                    .load(connection)?;
-                let further: Vec<Vec<u8>> = further_codes::table
-                    .filter(OneOf::new(further_codes::code_hash, hashes()))
-                    .select(further_codes::code_hash)
-                    .load(connection)?;
-                let found = in_rows.into_iter().chain(further);
-                stored.extend(found.filter_map(|hash| hash.try_into().ok().map(CodeHash)));
-            }
-            Ok(stored)
-        })
-        .await
-    }
-
-    /// Removes codes that can no longer be posted again; returns how many.
-    pub async fn purge_codes(&self) -> Result<usize> {
-        self.run(|connection| {
-            let old: Vec<(Vec<u8>, NaiveDateTime, NaiveDateTime)> = further_codes::table
-                .order(further_codes::brought_at)
-                .select((further_codes::code_hash, further_codes::brought_at, UtcNow))
-                .limit(PURGE_BATCH)
-                .load(connection)?;
-            let old = old.iter().filter(|(_, brought_at, now)| !is_recent(*brought_at, *now));
-            let hashes: Vec<&[u8]> = old.map(|(hash, _, _)| hash.as_slice()).collect();
-            diesel::delete(further_codes::table.filter(further_codes::code_hash.eq_any(hashes)))
-                .execute(connection)
-        })
-        .await
-    }
+/// Removes codes that can no longer be posted again; returns how many.
+pub(super) fn purge_codes(connection: &mut MysqlConnection) -> QueryResult<usize> {
+    let old: Vec<(Vec<u8>, NaiveDateTime, NaiveDateTime)> = further_codes::table
+        .order(further_codes::brought_at)
+        .select((further_codes::code_hash, further_codes::brought_at, UtcNow))
+        .limit(PURGE_BATCH)
+        .load(connection)?;
+    let old = old.iter().filter(|(_, brought_at, now)| !is_recent(*brought_at, *now));
+    let hashes: Vec<&[u8]> = old.map(|(hash, _, _)| hash.as_slice()).collect();
+    diesel::delete(further_codes::table.filter(further_codes::code_hash.eq_any(hashes)))
+        .execute(connection)
 }
 
 /// Keeps the codes of these logins, as their keys' rows have no room for them.
@@ -80,7 +68,8 @@ pub(super) fn remember(
 /// A key's primary key, when the code brought it, when it expires, and now.
 type Row = (String, String, NaiveDateTime, NaiveDateTime, NaiveDateTime);
 
-fn login_by_code(
+/// The login that this code brought, as long as the code may be posted again and its key is alive.
+pub(super) fn login_by_code(
     connection: &mut MysqlConnection,
     code: &CodeHash,
 ) -> QueryResult<Option<StoredLogin>> {

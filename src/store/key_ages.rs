@@ -2,9 +2,10 @@
 
 use chrono::NaiveDate;
 use diesel::dsl::DuplicatedKeys;
+use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
 
-use super::{Result, Store};
+use super::sql::UtcToday;
 use crate::schema::key_ages;
 
 /// What is told apart in the counts.
@@ -36,42 +37,37 @@ impl KeyOutcome {
     }
 }
 
-impl Store {
-    /// The day, UTC, by the database's clock.
-    pub async fn today(&self) -> Result<NaiveDate> {
-        self.run(|connection| diesel::select(super::sql::UtcToday).get_result(connection)).await
-    }
+/// The day, UTC, by the database's clock.
+pub(super) fn today(connection: &mut MysqlConnection) -> QueryResult<NaiveDate> {
+    diesel::select(UtcToday).get_result(connection)
+}
 
-    /// Stores the decryptions that one writer has counted on a day so far. As these are totals of
-    /// a writer's own, storing them twice changes nothing.
-    pub async fn save_key_ages(
-        &self,
-        day: NaiveDate,
-        writer: u64,
-        totals: Vec<(KeyAge, u64)>,
-    ) -> Result<()> {
-        self.run(move |connection| {
-            connection.transaction(|connection| {
-                for (key, decryptions) in &totals {
-                    let row = (
-                        key_ages::day.eq(day),
-                        key_ages::writer.eq(writer),
-                        key_ages::outcome.eq(key.outcome.name()),
-                        key_ages::place.eq(key.place),
-                        key_ages::age_below.eq(key.age_below),
-                        key_ages::issued_age_below.eq(key.issued_age_below),
-                        key_ages::decryptions.eq(decryptions),
-                    );
-                    diesel::insert_into(key_ages::table)
-                        .values(row)
-                        .on_conflict(DuplicatedKeys)
-                        .do_update()
-                        .set(key_ages::decryptions.eq(decryptions))
-                        .execute(connection)?;
-                }
-                Ok(())
-            })
-        })
-        .await
-    }
+/// Stores the decryptions that one writer has counted on a day so far. As these are totals of a
+/// writer's own, storing them twice changes nothing.
+pub(super) fn save_key_ages(
+    connection: &mut MysqlConnection,
+    day: NaiveDate,
+    writer: u64,
+    totals: &[(KeyAge, u64)],
+) -> QueryResult<()> {
+    connection.transaction(|connection| {
+        for (key, decryptions) in totals {
+            let row = (
+                key_ages::day.eq(day),
+                key_ages::writer.eq(writer),
+                key_ages::outcome.eq(key.outcome.name()),
+                key_ages::place.eq(key.place),
+                key_ages::age_below.eq(key.age_below),
+                key_ages::issued_age_below.eq(key.issued_age_below),
+                key_ages::decryptions.eq(decryptions),
+            );
+            diesel::insert_into(key_ages::table)
+                .values(row)
+                .on_conflict(DuplicatedKeys)
+                .do_update()
+                .set(key_ages::decryptions.eq(decryptions))
+                .execute(connection)?;
+        }
+        Ok(())
+    })
 }

@@ -7,21 +7,12 @@ use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
 
 use super::codes;
-use super::lane::Joined;
+use super::connection::lane::Joined;
 use super::new_keys::{NewKey, OneOfKeys, Upsert, UpsertOne};
 use super::sessions::{KeyId, Login, StoredLogin, stored_login};
 use super::sql::{OneOf, UtcNow, filled_up};
-use super::{Result, Store};
 use crate::schema::{sessions, users};
 use crate::values::UnionId;
-
-impl Store {
-    /// Creates the user if there is none, and stores one more key for them: one that is known
-    /// moves its times forward, never back.
-    pub async fn save_login(&self, login: Login) -> Result<StoredLogin> {
-        self.logins.run(login).await
-    }
-}
 
 /// Stores the keys of logins in one commit.
 pub(super) struct SaveLogins;

@@ -11,8 +11,9 @@ use diesel::result::{DatabaseErrorKind, Error};
 use diesel::sql_types::{BigInt, Nullable};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
 
-use super::classify::{StoreError, classify, unavailable};
-use crate::secret::Secret;
+use super::connection::classify::{classify, unavailable};
+use super::error::StoreError;
+use crate::values::Secret;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 /// How long a migration waits for another process that migrates: the longest that changing a large

@@ -5,23 +5,21 @@ use diesel::prelude::*;
 
 use super::sql::UtcNow;
 use super::users::{PHONE_COLUMNS, PhoneRow, read_phone, watermark_column};
-use super::{Result, Store};
 use crate::schema::{phone_history, users};
 use crate::values::{OpenId, Phone};
 
-impl Store {
-    /// Makes this the user's phone, unless what is stored comes from newer data, and records the
-    /// number that it replaces. Returns false where the user is gone.
-    pub async fn save_phone(&self, openid: OpenId, phone: Phone) -> Result<bool> {
-        self.run(move |connection| {
-            connection.transaction(|connection| save_phone(connection, &openid, &phone))
-        })
-        .await
-    }
+/// Makes this the user's phone, unless what is stored comes from newer data, and records the number
+/// that it replaces. Returns false where the user is gone.
+pub(super) fn save_phone(
+    connection: &mut MysqlConnection,
+    openid: &OpenId,
+    phone: &Phone,
+) -> QueryResult<bool> {
+    connection.transaction(|connection| replace_phone(connection, openid, phone))
 }
 
 /// The row stays locked until the commit, so that each change sees the one before it.
-fn save_phone(
+fn replace_phone(
     connection: &mut MysqlConnection,
     openid: &OpenId,
     phone: &Phone,

@@ -9,10 +9,9 @@ use chrono::NaiveDateTime;
 use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
 
-use super::lane::{Joined, MAX_BATCH};
+use super::connection::lane::{Joined, MAX_BATCH};
 use super::sql::{OneOf, UtcNow};
 use super::users::{PHONE_COLUMNS, PhoneRow, User, read_phone};
-use super::{Result, Store};
 use crate::schema::{sessions, users};
 use crate::values::{Fingerprint, OpenId, SessionKey};
 
@@ -39,13 +38,6 @@ pub struct RingKey {
     pub age: Duration,
     /// Since a login last brought it.
     pub issued_age: Duration,
-}
-
-impl Store {
-    /// The user and their living keys; `None` for an openid that never logged in.
-    pub async fn key_ring(&self, openid: OpenId) -> Result<Option<Arc<KeyRing>>> {
-        self.rings.run(openid).await
-    }
 }
 
 /// Reads key rings by openid.

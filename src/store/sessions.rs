@@ -5,7 +5,6 @@ use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
 
 use super::sql::{OneOf, UtcNow};
-use super::{Result, Store};
 use crate::schema::sessions;
 use crate::values::{CodeHash, Fingerprint, OpenId, SessionKey, UnionId};
 
@@ -49,45 +48,36 @@ pub struct PurgedBatch {
     pub may_be_more: bool,
 }
 
-impl Store {
-    /// A login that stored this key, if the key is alive.
-    pub async fn login_by_key(&self, key: KeyId) -> Result<Option<StoredLogin>> {
-        self.run(move |connection| {
-            let row: Option<(NaiveDateTime, NaiveDateTime)> = sessions::table
-                .find((key.openid.as_str(), key.fingerprint.0.as_str()))
-                .select((sessions::expires_at, UtcNow))
-                .first(connection)
-                .optional()?;
-            let alive = row.filter(|(expires_at, now)| expires_at > now);
-            Ok(alive.map(|(expires_at, now)| stored_login(key.clone(), expires_at, now)))
-        })
-        .await
-    }
+/// A login that stored this key, if the key is alive.
+pub(super) fn login_by_key(
+    connection: &mut MysqlConnection,
+    key: &KeyId,
+) -> QueryResult<Option<StoredLogin>> {
+    let row: Option<(NaiveDateTime, NaiveDateTime)> = sessions::table
+        .find((key.openid.as_str(), key.fingerprint.0.as_str()))
+        .select((sessions::expires_at, UtcNow))
+        .first(connection)
+        .optional()?;
+    let alive = row.filter(|(expires_at, now)| expires_at > now);
+    Ok(alive.map(|(expires_at, now)| stored_login(key.clone(), expires_at, now)))
+}
 
-    /// The living keys of these users.
-    pub async fn living_keys_of(&self, openids: Vec<OpenId>) -> Result<Vec<KeyId>> {
-        self.run(move |connection| {
-            let mut keys = Vec::new();
-            for openids in openids.chunks(IN_LIST) {
-                let found: Vec<(String, String)> = sessions::table
-                    .filter(OneOf::new(
-                        sessions::openid,
-                        openids.iter().map(OpenId::as_str).collect(),
-                    ))
-                    .filter(sessions::expires_at.gt(UtcNow))
-                    .select((sessions::openid, sessions::key_fingerprint))
-                    .load(connection)?;
-                keys.extend(found.into_iter().filter_map(read_key_id));
-            }
-            Ok(keys)
-        })
-        .await
+/// The living keys of these users.
+pub(super) fn living_keys(
+    connection: &mut MysqlConnection,
+    openids: &[OpenId],
+) -> QueryResult<Vec<KeyId>> {
+    let mut keys = Vec::new();
+    for openids in openids.chunks(IN_LIST) {
+        let openids = openids.iter().map(OpenId::as_str).collect();
+        let found: Vec<(String, String)> = sessions::table
+            .filter(OneOf::new(sessions::openid, openids))
+            .filter(sessions::expires_at.gt(UtcNow))
+            .select((sessions::openid, sessions::key_fingerprint))
+            .load(connection)?;
+        keys.extend(found.into_iter().filter_map(read_key_id));
     }
-
-    /// Removes one batch of expired keys and says whether there may be more.
-    pub async fn purge_batch(&self) -> Result<PurgedBatch> {
-        self.run(purge_batch).await
-    }
+    Ok(keys)
 }
 
 pub(super) fn stored_login(
@@ -104,6 +94,8 @@ pub(super) fn read_key_id((openid, fingerprint): (String, String)) -> Option<Key
     OpenId::parse(&openid).map(|openid| KeyId { openid, fingerprint })
 }
 
+/// Removes one batch of expired keys and says whether there may be more.
+///
 /// Looks without locking, then removes row by row by primary key: a range over `expires_at` would
 /// also lock the gap where new logins insert.
 pub(super) fn purge_batch(connection: &mut MysqlConnection) -> QueryResult<PurgedBatch> {

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{ExchangeError, Session};
+use super::exchange::{ExchangeError, Session};
 use crate::values::{OpenId, SessionKey, UnionId};
 
 /// WeChat's answer, whatever its Content-Type says: it is usually text/plain.

@@ -7,7 +7,8 @@ use actix_rt::time::timeout;
 use awc::http::header::{HeaderValue, HttpDate};
 
 use super::answer::{read_answer, read_errcode};
-use super::{ExchangeError, Fetched, WeChat};
+use super::client::{Fetched, WeChat};
+use super::exchange::ExchangeError;
 use crate::config::WeChatConfig;
 
 /// WeChat's own codes are 32 letters and digits.

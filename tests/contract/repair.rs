@@ -70,7 +70,7 @@ async fn every_listed_damage_is_mended_in_json_and_in_forms_and_counted() {
 
     server.signal("TERM");
     let (_, log) = server.wait();
-    let summary = log.lines().find(|line| line.contains("in 15 requests"));
+    let summary = log.lines().find(|line| line.contains("damaged in transport"));
     let summary = summary.unwrap_or_else(|| panic!("no summary in {log}"));
     assert!(summary.contains("spaces 3") && summary.contains("percent_encoding 4"), "{summary}");
 }

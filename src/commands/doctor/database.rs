@@ -7,24 +7,14 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 
 use super::finding::{Finding, clock};
+use super::names::{
+    ALL, CLOCK, CONNECTION, DEFAULTS, MIGRATIONS, PRIVILEGES, SESSION, TABLES, VERSION,
+};
 use super::verdicts::{
     defaults, migrations, no_connection, privileges, session, tables, unanswered, version,
 };
 use crate::config::DatabaseConfig;
 use crate::store::{Direct, SchemaState};
-
-pub const CONNECTION: &str = "database_connection";
-pub const VERSION: &str = "database_version";
-pub const SESSION: &str = "database_session";
-pub const DEFAULTS: &str = "database_defaults";
-pub const PRIVILEGES: &str = "database_privileges";
-pub const MIGRATIONS: &str = "database_migrations";
-pub const TABLES: &str = "database_tables";
-pub const CLOCK: &str = "database_clock";
-
-/// In the order in which they are made.
-const CHECKS: [&str; 8] =
-    [CONNECTION, VERSION, SESSION, DEFAULTS, PRIVILEGES, MIGRATIONS, TABLES, CLOCK];
 
 /// All checks together; each takes milliseconds where the database is well.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -39,7 +29,7 @@ pub fn check(config: &DatabaseConfig) -> Vec<Finding> {
 }
 
 pub fn skipped(reason: &str) -> Vec<Finding> {
-    CHECKS.map(|check| Finding::skipped(check, reason)).into()
+    ALL.map(|check| Finding::skipped(check, reason)).into()
 }
 
 /// Everything that is found in time; the check that took too long has failed.
@@ -47,7 +37,7 @@ fn collect(arriving: &Receiver<Finding>) -> Vec<Finding> {
     let deadline = Instant::now() + PATIENCE;
     let mut findings: Vec<Finding> = Vec::new();
     let mut is_over = false;
-    for check in CHECKS {
+    for check in ALL {
         let left = deadline.saturating_duration_since(Instant::now());
         let arrived = arriving.recv_timeout(left);
         is_over |= arrived == Err(RecvTimeoutError::Disconnected)

@@ -3,6 +3,7 @@
 mod configuration;
 mod database;
 mod finding;
+mod names;
 mod verdicts;
 mod wechat;
 
@@ -11,7 +12,7 @@ use std::io::{self, Write as _};
 use clap::Args;
 
 use self::finding::Finding;
-use super::{Outcome, Result};
+use crate::commands::outcome::{Outcome, Result};
 use crate::config::{DatabaseConfig, WeChatConfig};
 
 #[derive(Args)]

@@ -1,7 +1,7 @@
 //! What the database's facts mean, and what helps: no I/O.
 
-use super::database::{CONNECTION, DEFAULTS, MIGRATIONS, PRIVILEGES, SESSION, TABLES, VERSION};
 use super::finding::Finding;
+use super::names::{CONNECTION, DEFAULTS, MIGRATIONS, PRIVILEGES, SESSION, TABLES, VERSION};
 use crate::store::{ConnectFailure, Oddity, Rights, SchemaState, Settings, StoreError};
 
 pub fn no_connection(failure: ConnectFailure, cause: &str) -> Finding {

@@ -3,9 +3,9 @@
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use clap::Args;
 
-use super::print_keys;
+use super::keys::print_keys;
 use crate::commands::arguments::{connect, openid};
-use crate::commands::{Outcome, Result};
+use crate::commands::outcome::{Outcome, Result};
 use crate::store::{KeyFilter, KeyState};
 use crate::values::OpenId;
 

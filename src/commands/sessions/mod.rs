@@ -1,5 +1,6 @@
 //! `wxauth sessions`: one file a command. None shows a key, only its fingerprint.
 
+mod keys;
 mod list;
 mod purge;
 mod revoke;
@@ -7,12 +8,8 @@ mod show;
 mod stats;
 
 use clap::{Args, Subcommand};
-use serde::Serialize;
 
-use super::print::{print, print_json, table};
-use super::{Outcome, Result};
-use crate::store::StoredKey;
-use crate::utc::iso;
+use crate::commands::outcome::{Outcome, Result};
 
 #[derive(Args)]
 pub struct Arguments {
@@ -42,31 +39,4 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         Command::Revoke(arguments) => revoke::run(arguments),
         Command::Purge(arguments) => purge::run(arguments),
     }
-}
-
-/// The one way to print keys: a table, or an array.
-fn print_keys(keys: &[StoredKey], as_json: bool) -> Result<Outcome> {
-    if as_json {
-        print_json(&keys)?;
-    } else if !keys.is_empty() {
-        let header = ["openid", "key", "first seen (UTC)", "issued", "expires", "active"];
-        let rows = keys.iter().map(|key| {
-            [
-                key.openid.clone(),
-                key.key_fingerprint.clone(),
-                iso(key.first_seen_at),
-                iso(key.issued_at),
-                iso(key.expires_at),
-                (if key.active { "yes" } else { "no" }).to_owned(),
-            ]
-        });
-        print(&table(header, rows))?;
-    }
-    Ok(if keys.is_empty() { Outcome::NothingFound } else { Outcome::Done })
-}
-
-/// What a command that removes keys prints.
-#[derive(Serialize)]
-struct Removed {
-    removed: u64,
 }

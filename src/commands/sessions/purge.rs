@@ -2,12 +2,12 @@
 
 use clap::Args;
 
-use super::Removed;
+use super::keys::Removed;
 use crate::commands::arguments::connect;
 use crate::commands::interrupt::Interrupt;
+use crate::commands::outcome::{Outcome, Result};
 use crate::commands::print::{print, print_json};
 use crate::commands::progress::Progress;
-use crate::commands::{Outcome, Result};
 
 /// Where there is no terminal, a line of progress every so many keys.
 const KEYS_A_LINE: u64 = 10_000;

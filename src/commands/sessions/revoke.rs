@@ -2,10 +2,10 @@
 
 use clap::Args;
 
-use super::Removed;
+use super::keys::Removed;
 use crate::commands::arguments::{connect, openid};
+use crate::commands::outcome::{Outcome, Result};
 use crate::commands::print::{print, print_json};
-use crate::commands::{Outcome, Result};
 use crate::values::OpenId;
 
 /// Removes all keys of one user, who then has to log in again

@@ -3,10 +3,10 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::print_keys;
+use super::keys::print_keys;
 use crate::commands::arguments::{connect, openid};
+use crate::commands::outcome::{Outcome, Result};
 use crate::commands::print::print_json;
-use crate::commands::{Outcome, Result};
 use crate::store::{KeyFilter, StoredKey};
 use crate::values::OpenId;
 

@@ -5,8 +5,8 @@ use std::io::{IsTerminal as _, Write as _, stderr, stdin};
 use clap::Args;
 
 use crate::commands::arguments::{connect, openid};
+use crate::commands::outcome::{Outcome, Result};
 use crate::commands::print::{print, print_json};
-use crate::commands::{Outcome, Result};
 use crate::values::OpenId;
 
 /// Removes a user from every table, for good

@@ -4,8 +4,8 @@ use clap::Args;
 
 use super::person::Person;
 use crate::commands::arguments::connect;
+use crate::commands::outcome::{Outcome, Result};
 use crate::commands::print::{print, print_json, table};
-use crate::commands::{Outcome, Result};
 
 /// Digits of the longest international number, with some to spare.
 const MAX_DIGITS: usize = 20;

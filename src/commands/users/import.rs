@@ -21,9 +21,9 @@ use self::row::Rows;
 use self::summary::Summary;
 use self::table::Table;
 use crate::commands::interrupt::Interrupt;
+use crate::commands::outcome::{Outcome, Result};
 use crate::commands::print::print;
 use crate::commands::progress::Progress;
-use crate::commands::{Outcome, Result};
 use crate::config::{self, DatabaseConfig};
 use crate::store::{Direct, ImportedRow};
 

@@ -8,7 +8,7 @@ mod show;
 
 use clap::{Args, Subcommand};
 
-use super::{Outcome, Result};
+use crate::commands::outcome::{Outcome, Result};
 
 #[derive(Args)]
 pub struct Arguments {

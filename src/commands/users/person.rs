@@ -4,7 +4,7 @@ use chrono::NaiveDateTime;
 use serde::Serialize;
 
 use crate::store::StoredUser;
-use crate::utc::iso;
+use crate::values::utc::iso;
 
 /// Its field names are what scripts rely on.
 #[derive(Serialize)]

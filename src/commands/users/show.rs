@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use super::person::{FormerPhone, Person};
 use crate::commands::arguments::{connect, openid};
+use crate::commands::outcome::{Outcome, Result};
 use crate::commands::print::{print, print_json, table};
-use crate::commands::{Outcome, Result};
 use crate::store::KeyFilter;
 use crate::values::OpenId;
 

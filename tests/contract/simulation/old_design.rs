@@ -13,7 +13,7 @@ use diesel::r2d2::{ConnectionManager, Pool};
 use diesel::sql_types::Text;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use wxauth::open_data::{self, EncryptedData, Expected};
+use wxauth::phone::open_data::{self, EncryptedData, Expected};
 use wxauth::values::SessionKey;
 
 use crate::harness::{Client, World};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::Stats;
+use super::figures::Stats;
 
 /// Characters of the longest bar.
 const BAR: u64 = 40;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use csv::{ByteRecord, Writer, WriterBuilder};
 
-use crate::commands::Result;
+use crate::commands::outcome::Result;
 
 /// For its owner only: the rows hold keys and phones.
 const MODE: u32 = 0o600;

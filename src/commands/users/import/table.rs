@@ -6,7 +6,7 @@ use std::path::Path;
 
 use csv::{ByteRecord, ReaderBuilder};
 
-use crate::commands::Result;
+use crate::commands::outcome::Result;
 
 /// Names of columns, in lower case and without anything between the words.
 const OPENID: &[&str] = &["openid"];

@@ -1,0 +1,14 @@
+//! Names of the database's checks: stable, for scripts.
+
+pub const CONNECTION: &str = "database_connection";
+pub const VERSION: &str = "database_version";
+pub const SESSION: &str = "database_session";
+pub const DEFAULTS: &str = "database_defaults";
+pub const PRIVILEGES: &str = "database_privileges";
+pub const MIGRATIONS: &str = "database_migrations";
+pub const TABLES: &str = "database_tables";
+pub const CLOCK: &str = "database_clock";
+
+/// In the order in which they are made.
+pub const ALL: [&str; 8] =
+    [CONNECTION, VERSION, SESSION, DEFAULTS, PRIVILEGES, MIGRATIONS, TABLES, CLOCK];

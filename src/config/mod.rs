@@ -1,0 +1,223 @@
+//! The only reader of the environment: variables, `.env`, and the files that hold secrets.
+
+mod error;
+mod variables;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+pub use self::error::ConfigError;
+use self::error::Result;
+use self::variables::{
+    address, milliseconds, must, number, optional_address, seconds, secret, variable,
+};
+use crate::values::Secret;
+
+/// Everything that `wxauth serve` can be told.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub database: DatabaseConfig,
+    pub wechat: WeChatConfig,
+    pub bind: SocketAddr,
+    /// Where Prometheus reads; `None` is nowhere.
+    pub metrics_bind: Option<SocketAddr>,
+    /// How long a stored key counts as alive.
+    pub session_ttl: Duration,
+    /// How old the watermark of encrypted data may be.
+    pub phone_data_max_age: Duration,
+    /// How long data that no key opens waits for a login that is still under way.
+    pub login_grace: Duration,
+    pub response_shape: ResponseShape,
+    /// How often expired keys are removed; `None` is never.
+    pub purge_interval: Option<Duration>,
+    /// HTTP workers.
+    pub workers: usize,
+}
+
+#[derive(Debug, Clone)]
+pub struct DatabaseConfig {
+    /// `mysql://user:password@host:3306/name`, as diesel reads it.
+    pub url: Secret,
+    pub pool_size: u32,
+}
+
+#[derive(Debug, Clone)]
+pub struct WeChatConfig {
+    pub appid: String,
+    pub secret: Secret,
+    /// Scheme, host and perhaps a path, without a slash at the end.
+    pub api_base: String,
+    /// Budget for one exchange, retries included.
+    pub timeout: Duration,
+}
+
+/// `RESPONSE_SHAPE`: where a page looks for the answer's fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResponseShape {
+    /// `{"openid": …}`, for pages that read `wx.request`'s `res.data` themselves.
+    Flat,
+    /// `{"code": 0, "msg": "ok", "data": {"openid": …}}`, for pages whose request wrapper unwraps
+    /// the body.
+    Envelope,
+}
+
+const A_YEAR_SECONDS: u64 = 366 * 24 * 60 * 60;
+const PRINTABLE: &str = "printable ASCII characters without spaces around them";
+
+impl Config {
+    /// The whole configuration, or the first variable that is wrong.
+    pub fn load() -> Result<Self> {
+        first_problem(Self::read)
+    }
+
+    /// Every variable that is missing or malformed.
+    pub fn problems() -> Vec<ConfigError> {
+        let mut problems = Problems::default();
+        // Only what is wrong is asked for.
+        let _ = Self::read(&mut problems);
+        problems.0
+    }
+
+    fn read(problems: &mut Problems) -> Option<Self> {
+        let database = DatabaseConfig::read(problems);
+        let wechat = WeChatConfig::read(problems);
+        let bind = problems.note(address("BIND", "127.0.0.1:8080"));
+        let metrics_bind = problems.note(optional_address("METRICS_BIND"));
+        let session_ttl = problems.note(session_ttl());
+        let phone_data_max_age =
+            problems.note(seconds("PHONE_DATA_MAX_AGE_SECONDS", 86_400, 1..=A_YEAR_SECONDS));
+        let login_grace = problems.note(milliseconds("LOGIN_GRACE_MS", 1_000, 0..=30_000));
+        let response_shape = problems.note(response_shape());
+        let purge_interval =
+            problems.note(seconds("PURGE_INTERVAL_SECONDS", 3_600, 0..=A_YEAR_SECONDS));
+        let workers = problems.note(number("WORKERS", available_cores(), 1..=1_024));
+        Some(Self {
+            database: database?,
+            wechat: wechat?,
+            bind: bind?,
+            metrics_bind: metrics_bind?,
+            session_ttl: session_ttl?,
+            phone_data_max_age: phone_data_max_age?,
+            login_grace: login_grace?,
+            response_shape: response_shape?,
+            purge_interval: Some(purge_interval?).filter(|interval| !interval.is_zero()),
+            workers: workers? as usize,
+        })
+    }
+}
+
+impl DatabaseConfig {
+    pub fn load() -> Result<Self> {
+        first_problem(Self::read)
+    }
+
+    fn read(problems: &mut Problems) -> Option<Self> {
+        let url = problems.note(database_url());
+        let pool_size = problems.note(number("DATABASE_POOL_SIZE", 16, 1..=1_000));
+        Some(Self { url: url?, pool_size: pool_size? as u32 })
+    }
+}
+
+impl WeChatConfig {
+    pub fn load() -> Result<Self> {
+        first_problem(Self::read)
+    }
+
+    fn read(problems: &mut Problems) -> Option<Self> {
+        let appid = problems.note(appid());
+        let secret = problems.note(wechat_secret());
+        let api_base = problems.note(api_base());
+        let timeout = problems.note(milliseconds("WX_TIMEOUT_MS", 5_000, 1..=60_000));
+        Some(Self { appid: appid?, secret: secret?, api_base: api_base?, timeout: timeout? })
+    }
+}
+
+/// What is wrong, in the order in which it was read.
+#[derive(Default)]
+struct Problems(Vec<ConfigError>);
+
+impl Problems {
+    fn note<T>(&mut self, read: Result<T>) -> Option<T> {
+        read.map_err(|problem| self.0.push(problem)).ok()
+    }
+}
+
+fn first_problem<T>(read: impl FnOnce(&mut Problems) -> Option<T>) -> Result<T> {
+    let mut problems = Problems::default();
+    let value = read(&mut problems);
+    let unexplained = || ConfigError::new("the configuration cannot be read");
+    value.ok_or_else(|| problems.0.into_iter().next().unwrap_or_else(unexplained))
+}
+
+/// How long a stored key counts as alive.
+pub fn session_ttl() -> Result<Duration> {
+    seconds("SESSION_TTL_SECONDS", 259_200, 1..=10 * A_YEAR_SECONDS)
+}
+
+/// The values of `.env` for the variables that the environment does not set.
+pub fn load_dotenv() -> Result<()> {
+    match dotenvy::dotenv() {
+        Ok(_) => Ok(()),
+        Err(dotenvy::Error::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(dotenvy::Error::Io(error)) => {
+            Err(ConfigError::new(format!(".env cannot be read: {error}")))
+        }
+        // dotenvy's own words quote the line, and the line may hold a secret.
+        Err(_) => Err(ConfigError::new(".env has a line that is not NAME=value")),
+    }
+}
+
+/// `RUST_LOG`, env_logger's filter.
+pub fn log_filter() -> String {
+    variable("RUST_LOG").ok().flatten().unwrap_or_else(|| "info".to_owned())
+}
+
+fn database_url() -> Result<Secret> {
+    let must_be = "mysql://user:password@host:3306/name";
+    let url = secret("DATABASE_URL", must_be)?;
+    let names_a_database = url
+        .expose()
+        .strip_prefix("mysql://")
+        .and_then(|rest| rest.split('?').next())
+        .and_then(|rest| rest.rsplit_once('/'))
+        .is_some_and(|(_, name)| !name.is_empty());
+    if names_a_database { Ok(url) } else { Err(must("DATABASE_URL", must_be)) }
+}
+
+fn appid() -> Result<String> {
+    let appid = variable("WX_APPID")?.filter(|appid| is_printable(appid));
+    appid.ok_or_else(|| must("WX_APPID", PRINTABLE))
+}
+
+fn wechat_secret() -> Result<Secret> {
+    let secret = secret("WX_SECRET", PRINTABLE)?;
+    if is_printable(secret.expose()) { Ok(secret) } else { Err(must("WX_SECRET", PRINTABLE)) }
+}
+
+fn api_base() -> Result<String> {
+    let must_be = "an http:// or https:// URL without a query";
+    let base = variable("WX_API_BASE")?.unwrap_or_else(|| "https://api.weixin.qq.com".to_owned());
+    let uri: awc::http::Uri = base.parse().map_err(|_| must("WX_API_BASE", must_be))?;
+    let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
+    let has_host = uri.host().is_some_and(|host| !host.is_empty());
+    if !is_http || !has_host || uri.query().is_some() {
+        return Err(must("WX_API_BASE", must_be));
+    }
+    Ok(base.trim_end_matches('/').to_owned())
+}
+
+fn response_shape() -> Result<ResponseShape> {
+    match variable("RESPONSE_SHAPE")?.as_deref() {
+        None | Some("flat") => Ok(ResponseShape::Flat),
+        Some("envelope") => Ok(ResponseShape::Envelope),
+        Some(other) => Err(must("RESPONSE_SHAPE", "flat or envelope").showing(other)),
+    }
+}
+
+fn is_printable(text: &str) -> bool {
+    text.trim() == text && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
+}
+
+fn available_cores() -> u64 {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64)
+}

@@ -1,0 +1,209 @@
+//! A code becomes a stored key: the verb that every login shares.
+//!
+//! A code works once at WeChat, but pages post it again: a double tap, a retry after a lost answer.
+//! So the exchange does not belong to the request that asked for it. It runs to its end even if
+//! that one hangs up, and everybody who posts the code gets its outcome.
+
+mod codes;
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_rt::ArbiterHandle;
+use actix_rt::time::{Instant, sleep};
+use tokio::sync::{mpsc, watch};
+
+use self::codes::{Begin, Codes, Ended, Outcome, Run};
+use crate::arrivals::Arrivals;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::metrics::Metrics;
+use crate::store::{KeyId, Login, Store, StoredLogin};
+use crate::values::{CodeHash, LoginCode};
+use crate::wechat::{ExchangeError, Session, WeChat};
+
+/// Trades codes for sessions and stores their keys. Clones share everything.
+#[derive(Clone)]
+pub struct Logins {
+    inside: Arc<Inside>,
+    /// To the thread that talks to WeChat, where logins run that may outlive their requests. As
+    /// many as may be under way at once.
+    jobs: mpsc::UnboundedSender<Job>,
+}
+
+struct Inside {
+    store: Store,
+    arrivals: Arc<Arrivals>,
+    codes: Codes,
+    metrics: Arc<Metrics>,
+    ttl_seconds: i64,
+    grace: Duration,
+}
+
+/// A login to be run.
+struct Job {
+    run: Run,
+    code: LoginCode,
+    code_hash: CodeHash,
+    /// What WeChat gave before, if it did.
+    exchanged: Option<Session>,
+}
+
+impl Logins {
+    /// Makes `thread` the one that talks to WeChat.
+    pub fn new(
+        config: &Config,
+        store: Store,
+        arrivals: Arc<Arrivals>,
+        metrics: Arc<Metrics>,
+        thread: &ArbiterHandle,
+    ) -> Self {
+        let inside = Arc::new(Inside {
+            store,
+            arrivals,
+            codes: Codes::default(),
+            metrics,
+            ttl_seconds: config.session_ttl.as_secs() as i64,
+            grace: config.login_grace,
+        });
+        let (jobs, mut arriving) = mpsc::unbounded_channel::<Job>();
+        let (running, wechat) = (Arc::clone(&inside), config.wechat.clone());
+        thread.spawn_fn(move || {
+            actix_rt::spawn(async move {
+                let wechat = Rc::new(WeChat::new(&wechat));
+                while let Some(job) = arriving.recv().await {
+                    let (inside, wechat) = (Arc::clone(&running), Rc::clone(&wechat));
+                    actix_rt::spawn(async move { inside.run(job, &wechat).await });
+                }
+            });
+        });
+        Self { inside, jobs }
+    }
+
+    /// Answers only after the key is committed; the same code again gets the same openid.
+    pub async fn login(&self, code: LoginCode) -> Result<StoredLogin> {
+        let code_hash = code.hash();
+        let outcome = match self.inside.codes.begin(code_hash)? {
+            Begin::Repeated(key) => return self.inside.again(self.inside.repeat(key).await),
+            Begin::Refused(error) => {
+                return self.inside.again(self.inside.find(code_hash).await?.ok_or(error));
+            }
+            Begin::Join(outcome) => return self.inside.again(outcome_of(outcome).await),
+            Begin::Run(run, exchanged) => {
+                let outcome = run.receiver();
+                // One that cannot be sent ends without an outcome, which is told below.
+                let _ = self.jobs.send(Job { run, code, code_hash, exchanged });
+                outcome
+            }
+        };
+        outcome_of(outcome).await
+    }
+
+    /// Waits until no login is under way, at most this long.
+    pub async fn finish(&self, patience: Duration) {
+        const PAUSE: Duration = Duration::from_millis(20);
+        let deadline = Instant::now() + patience;
+        while self.inside.codes.running() > 0 && Instant::now() < deadline {
+            sleep(PAUSE).await;
+        }
+    }
+}
+
+impl Inside {
+    async fn run(&self, job: Job, wechat: &WeChat) {
+        let Job { run, code, code_hash, exchanged } = job;
+        let exchanged = match exchanged {
+            Some(session) => Ok(session),
+            None => wechat.exchange(&code, &self.metrics.exchanges).await,
+        };
+        let (outcome, left) = match exchanged {
+            Ok(session) => self.save(code_hash, session).await,
+            Err(error @ ExchangeError::CodeRejected(_)) => {
+                self.ask_other_processes(code_hash, error.into()).await
+            }
+            Err(error @ ExchangeError::UserBlocked(_)) => {
+                let error = Error::from(error);
+                (Err(error.clone()), Some(Ended::Refused(error)))
+            }
+            Err(error) => (Err(error.into()), None),
+        };
+        run.end(outcome, left);
+    }
+
+    /// Keeps what WeChat gave if the store fails, since WeChat gives it only once.
+    async fn save(&self, code_hash: CodeHash, session: Session) -> (Outcome, Option<Ended>) {
+        let login = Login {
+            openid: session.openid.clone(),
+            unionid: session.unionid.clone(),
+            session_key: session.session_key.clone(),
+            code_hash,
+            ttl_seconds: self.ttl_seconds,
+        };
+        match self.store.save_login(login).await {
+            Ok(stored) => {
+                self.arrivals.announce(&stored.key);
+                stored_outcome(stored)
+            }
+            Err(error) => (Err(error.into()), Some(Ended::Exchanged(session))),
+        }
+    }
+
+    /// WeChat refused a code: another process may have used it, and be about to store its key.
+    async fn ask_other_processes(
+        &self,
+        code_hash: CodeHash,
+        refusal: Error,
+    ) -> (Outcome, Option<Ended>) {
+        let deadline = Instant::now() + self.grace;
+        match self.find_until(code_hash, deadline).await {
+            Ok(Some(found)) => {
+                self.metrics.codes_answered_again.inc();
+                stored_outcome(found)
+            }
+            Ok(None) => (Err(refusal.clone()), Some(Ended::Refused(refusal))),
+            Err(error) => (Err(error), None),
+        }
+    }
+
+    async fn find_until(&self, code: CodeHash, deadline: Instant) -> Result<Option<StoredLogin>> {
+        loop {
+            let is_last_look = Instant::now() >= deadline;
+            let found = self.find(code).await?;
+            if found.is_some() || is_last_look {
+                return Ok(found);
+            }
+            self.arrivals.key_by(code, deadline).await?;
+        }
+    }
+
+    /// The login that a code brought, whoever exchanged it, as long as the code may be repeated.
+    async fn find(&self, code: CodeHash) -> Result<Option<StoredLogin>> {
+        Ok(self.store.login_by_code(code).await?)
+    }
+
+    /// Counts an answer that cost no exchange.
+    fn again(&self, outcome: Outcome) -> Outcome {
+        if outcome.is_ok() {
+            self.metrics.codes_answered_again.inc();
+        }
+        outcome
+    }
+
+    /// A code that brought its key before. If that is gone, an admin took it away.
+    async fn repeat(&self, key: KeyId) -> Result<StoredLogin> {
+        let revoked = || Error::CodeRejected("the key that this code brought is gone".to_owned());
+        self.store.login_by_key(key).await?.ok_or_else(revoked)
+    }
+}
+
+async fn outcome_of(mut outcome: watch::Receiver<Option<Outcome>>) -> Outcome {
+    let ended = outcome.wait_for(Option::is_some).await;
+    let lost = || Err(Error::Internal("a login ended without an outcome".to_owned()));
+    ended.ok().and_then(|outcome| outcome.clone()).unwrap_or_else(lost)
+}
+
+fn stored_outcome(login: StoredLogin) -> (Outcome, Option<Ended>) {
+    let left = Ended::Stored(login.key.clone());
+    (Ok(login), Some(left))
+}

@@ -1,0 +1,169 @@
+//! An openid and encrypted data become a stored phone: the verb that every phone call shares.
+
+mod damage_report;
+pub mod open_data;
+mod repair;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use actix_rt::time::{Instant, sleep_until};
+
+pub use self::damage_report::DamageReport;
+pub use self::open_data::{EncryptedData, Undecodable};
+use self::open_data::{Expected, Unopened};
+pub use self::repair::{DAMAGES, Repairs};
+use crate::arrivals::Arrivals;
+use crate::error::{Error, Result};
+use crate::key_ages::KeyAges;
+use crate::metrics::Metrics;
+use crate::store::{KeyRing, RingKey, Store};
+use crate::values::{Fingerprint, OpenId, OpenedBy, Phone};
+
+/// No failed decryption is answered earlier, so that its duration tells nothing about the data:
+/// padding is not checked in constant time.
+const MIN_FAILURE_TIME: Duration = Duration::from_millis(500);
+
+/// Opens encrypted phone numbers and stores them.
+pub struct Phones {
+    pub store: Store,
+    pub arrivals: Arc<Arrivals>,
+    pub key_ages: Arc<KeyAges>,
+    pub metrics: Arc<Metrics>,
+    pub appid: String,
+    /// How old the data's watermark may be.
+    pub max_age: Duration,
+    /// How long data that no key opens waits for a late login.
+    pub grace: Duration,
+}
+
+/// A phone that a user authorised.
+#[derive(Debug, Clone)]
+pub struct Authorised {
+    pub user_id: u64,
+    pub phone: Phone,
+    pub opened_by: OpenedBy,
+}
+
+/// What has been tried for one request.
+#[derive(Default)]
+struct Tried {
+    fingerprints: Vec<Fingerprint>,
+    newest: Option<RingKey>,
+    /// How far the best key came.
+    furthest: Option<Unopened>,
+}
+
+impl Phones {
+    /// Opens the data with any living key of the user, and stores the phone. If no key fits, the
+    /// right one may still be on its way: it is waited for until the grace is over.
+    pub async fn authorise(&self, openid: OpenId, data: EncryptedData) -> Result<Authorised> {
+        let started = Instant::now();
+        data.repairs().names().for_each(|damage| self.metrics.keys.repaired(damage));
+        let mut tried = Tried::default();
+        let (ring, phone, opened_by) =
+            match self.open_in_time(&openid, &data, &mut tried, started + self.grace).await? {
+                Some(opened) => opened,
+                None => return Err(self.failure(tried, started).await),
+            };
+        self.save(openid, &ring, &phone).await?;
+        Ok(Authorised { user_id: ring.user.id, phone, opened_by })
+    }
+
+    /// Looks at the ring until a key opens the data or no time is left, and then once more.
+    async fn open_in_time(
+        &self,
+        openid: &OpenId,
+        data: &EncryptedData,
+        tried: &mut Tried,
+        deadline: Instant,
+    ) -> Result<Option<(Arc<KeyRing>, Phone, OpenedBy)>> {
+        loop {
+            let is_last_look = Instant::now() >= deadline;
+            let ring = self.store.key_ring(openid.clone()).await?.ok_or(Error::LoginRequired)?;
+            if let Some((phone, opened_by)) = self.open(&ring, data, tried) {
+                return Ok(Some((ring, phone, opened_by)));
+            }
+            if is_last_look {
+                return Ok(None);
+            }
+            self.arrivals.key_of(openid, &tried.fingerprints, deadline).await?;
+        }
+    }
+
+    /// Tries the keys that have not been tried, newest first.
+    fn open(
+        &self,
+        ring: &KeyRing,
+        data: &EncryptedData,
+        tried: &mut Tried,
+    ) -> Option<(Phone, OpenedBy)> {
+        let expected = Expected {
+            appid: &self.appid,
+            now: unix_seconds(),
+            max_age_seconds: self.max_age.as_secs() as i64,
+        };
+        let was_late = !tried.fingerprints.is_empty();
+        for (index, key) in ring.keys.iter().enumerate() {
+            if tried.fingerprints.contains(&key.fingerprint) {
+                continue;
+            }
+            match open_data::open(data, &key.session_key, expected) {
+                Ok(phone) => {
+                    let opened_by = OpenedBy {
+                        place: index + 1,
+                        of: ring.keys.len(),
+                        age: key.age,
+                        issued_age: key.issued_age,
+                        was_late,
+                    };
+                    self.key_ages.opened(&opened_by);
+                    self.metrics.keys.opened(&opened_by);
+                    return Some((phone, opened_by));
+                }
+                Err(unopened) => tried.add(key, unopened),
+            }
+        }
+        None
+    }
+
+    async fn failure(&self, tried: Tried, started: Instant) -> Error {
+        let (Some(newest), Some(furthest)) = (&tried.newest, tried.furthest) else {
+            return Error::SessionExpired;
+        };
+        self.key_ages.failed(newest, tried.fingerprints.len());
+        if furthest == Unopened::FromTheFuture {
+            log::warn!("a watermark is over 5 minutes in the future: check this machine's clock");
+        }
+        sleep_until(started + MIN_FAILURE_TIME).await;
+        let (cause, keys) = (furthest.cause(), tried.fingerprints.len());
+        let (age, issued_age) = (newest.age.as_secs(), newest.issued_age.as_secs());
+        Error::DecryptFailed(format!(
+            "{cause}; keys tried: {keys}, the newest first seen {age} s and issued {issued_age} s ago"
+        ))
+    }
+
+    /// A number that is stored already costs no write.
+    async fn save(&self, openid: OpenId, ring: &KeyRing, phone: &Phone) -> Result<()> {
+        let is_known = ring.user.phone.as_ref().is_some_and(|stored| stored.is_same_number(phone));
+        if is_known || self.store.save_phone(openid, phone.clone()).await? {
+            return Ok(());
+        }
+        Err(Error::LoginRequired)
+    }
+}
+
+impl Tried {
+    fn add(&mut self, key: &RingKey, unopened: Unopened) {
+        self.fingerprints.push(key.fingerprint.clone());
+        self.furthest = self.furthest.max(Some(unopened));
+        if self.newest.as_ref().is_none_or(|newest| key.issued_age < newest.issued_age) {
+            self.newest = Some(key.clone());
+        }
+    }
+}
+
+fn unix_seconds() -> i64 {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    since_1970.as_secs() as i64
+}

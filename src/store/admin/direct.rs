@@ -1,0 +1,64 @@
+//! One connection of a command's own, beside the server's pool: for admins and their scripts.
+
+use std::thread;
+use std::time::Duration;
+
+use diesel::QueryResult;
+use diesel::mysql::MysqlConnection;
+
+use crate::store::connection::classify::{Trouble, classify};
+use crate::store::connection::links::establish;
+use crate::store::connection::pauses::pauses;
+use crate::store::error::{Result, StoreError};
+use crate::store::migrations::{SchemaState, schema_state};
+use crate::values::Secret;
+
+/// How long connecting may take. The client itself would wait for minutes where a packet filter
+/// swallows the packets, and without end for a server that accepts and says nothing.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A connection in UTC and utf8mb4, as diesel sets each one up. Blocks its thread, and has no
+/// timeouts once it is connected: who runs a command can interrupt it.
+pub struct Direct(MysqlConnection);
+
+impl Direct {
+    /// Connects, and refuses a schema that lacks a migration of this binary.
+    pub fn connect(url: &Secret) -> Result<Self> {
+        let mut direct = Self::connect_to_any_schema(url)?;
+        match direct.schema_state()? {
+            SchemaState::Current => Ok(direct),
+            SchemaState::Pending(count) => Err(StoreError::Unavailable(format!(
+                "the database lacks {count} migrations of this binary: run `wxauth migrate`"
+            ))),
+        }
+    }
+
+    /// Connects, whatever the database holds.
+    pub fn connect_to_any_schema(url: &Secret) -> Result<Self> {
+        Ok(Self(establish(url, CONNECT_TIMEOUT, ())?))
+    }
+
+    /// How the database's schema compares with this binary's.
+    pub fn schema_state(&mut self) -> Result<SchemaState> {
+        self.run(schema_state)
+    }
+
+    /// Runs `work`, again after a deadlock or a certification conflict.
+    pub(super) fn run<T>(
+        &mut self,
+        mut work: impl FnMut(&mut MysqlConnection) -> QueryResult<T>,
+    ) -> Result<T> {
+        let mut pauses = pauses();
+        loop {
+            let error = match work(&mut self.0) {
+                Ok(done) => return Ok(done),
+                Err(error) => classify(&error),
+            };
+            let pause = match &error {
+                Trouble::Conflict(_) => pauses.next(),
+                _ => None,
+            };
+            thread::sleep(pause.ok_or_else(|| StoreError::from(error))?);
+        }
+    }
+}

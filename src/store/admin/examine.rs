@@ -1,0 +1,264 @@
+//! What `wxauth doctor` asks the database about itself; it changes nothing.
+
+use chrono::NaiveDateTime;
+use diesel::mysql::MysqlConnection;
+use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Text};
+
+use super::direct::Direct;
+use crate::store::error::{Result, StoreError};
+use crate::store::sql::UtcNow;
+use crate::values::Secret;
+
+/// Every table of `schema.rs`, with a column of it that an update may name.
+pub(super) const TABLES: [(&str, &str); 5] = [
+    ("further_codes", "openid"),
+    ("key_ages", "decryptions"),
+    ("phone_history", "openid"),
+    ("sessions", "openid"),
+    ("users", "openid"),
+];
+
+/// Why there is no connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConnectFailure {
+    /// Something accepts connections, and does not speak.
+    Silent,
+    Unreachable,
+    /// User or password, or the host that the account may connect from.
+    AccessDenied,
+    /// The account is good, but not for this database, which may not exist.
+    DatabaseDenied,
+    UnknownDatabase,
+    TooManyConnections,
+    Tls,
+    /// None of these: the client's text says more.
+    Other,
+}
+
+/// How a connection was set up, as the database sees it.
+#[derive(Debug, QueryableByName)]
+pub struct Settings {
+    #[diesel(sql_type = Text)]
+    pub version: String,
+    #[diesel(sql_type = Text)]
+    pub session_time_zone: String,
+    #[diesel(sql_type = Text)]
+    pub session_character_set: String,
+    /// What connections get that do not set their own.
+    #[diesel(sql_type = Text)]
+    pub global_time_zone: String,
+    #[diesel(sql_type = Text)]
+    pub database_character_set: String,
+}
+
+/// Something about a table that wxauth did not make so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Oddity {
+    Missing {
+        table: String,
+    },
+    /// Not InnoDB: no transactions.
+    Engine {
+        table: String,
+        engine: String,
+    },
+    /// Compares letters without case, or in a character set that is not ours.
+    Column {
+        table: String,
+        column: String,
+        collation: String,
+    },
+    /// The default for new columns only, as each of ours names its own.
+    Default {
+        table: String,
+        collation: String,
+    },
+}
+
+impl Direct {
+    /// Connects, or says why not in a way that can be acted on.
+    pub fn connect_or_explain(url: &Secret) -> std::result::Result<Self, (ConnectFailure, String)> {
+        Self::connect_to_any_schema(url).map_err(|error| {
+            let cause = error.to_string();
+            (explain(&cause), cause)
+        })
+    }
+
+    pub fn settings(&mut self) -> Result<Settings> {
+        self.run(|connection| {
+            diesel::sql_query(
+                "SELECT VERSION() AS version, @@session.time_zone AS session_time_zone, \
+                 CONCAT_WS(',', @@character_set_client, @@character_set_connection, \
+                 @@character_set_results) AS session_character_set, \
+                 @@global.time_zone AS global_time_zone, \
+                 @@character_set_database AS database_character_set",
+            )
+            .get_result(connection)
+        })
+    }
+
+    /// The database's clock, UTC.
+    pub fn utc_now(&mut self) -> Result<NaiveDateTime> {
+        self.run(|connection| diesel::select(UtcNow).get_result(connection))
+    }
+
+    /// What is odd about our tables.
+    pub fn oddities(&mut self) -> Result<Vec<Oddity>> {
+        let tables = self.run(tables)?;
+        let columns = self.run(columns)?;
+        let mut oddities = Vec::new();
+        for (name, _) in TABLES {
+            match tables.iter().find(|table| table.name == name) {
+                None => oddities.push(Oddity::Missing { table: name.to_owned() }),
+                Some(table) => oddities.extend(table.oddities()),
+            }
+        }
+        oddities.extend(columns.into_iter().filter_map(Column::oddity));
+        Ok(oddities)
+    }
+}
+
+/// By the texts of both clients, MySQL's and MariaDB's, as diesel passes on no numbers.
+fn explain(cause: &str) -> ConnectFailure {
+    let cause = cause.to_lowercase();
+    let says = |parts: &[&str]| parts.iter().any(|part| cause.contains(part));
+    if says(&["no answer for"]) {
+        ConnectFailure::Silent
+    } else if says(&["access denied for user"]) {
+        // With a database in it, the password was right.
+        if says(&["to database"]) {
+            ConnectFailure::DatabaseDenied
+        } else {
+            ConnectFailure::AccessDenied
+        }
+    } else if says(&["is not allowed to connect"]) {
+        ConnectFailure::AccessDenied
+    } else if says(&["unknown database"]) {
+        ConnectFailure::UnknownDatabase
+    } else if says(&["too many connections", "max_user_connections"]) {
+        ConnectFailure::TooManyConnections
+    } else if says(&["ssl", "tls", "certificate"]) {
+        ConnectFailure::Tls
+    } else if says(&["can't connect", "unknown server host", "unknown mysql server host"]) {
+        ConnectFailure::Unreachable
+    } else {
+        ConnectFailure::Other
+    }
+}
+
+#[derive(QueryableByName)]
+struct Table {
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    engine: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    collation: Option<String>,
+}
+
+impl Table {
+    fn oddities(&self) -> Vec<Oddity> {
+        let engine = self.engine.clone().unwrap_or_else(|| "none".to_owned());
+        let collation = self.collation.clone().unwrap_or_else(|| "none".to_owned());
+        let mut oddities = Vec::new();
+        if !engine.eq_ignore_ascii_case("InnoDB") {
+            oddities.push(Oddity::Engine { table: self.name.clone(), engine });
+        }
+        if !collation.starts_with("utf8mb4") {
+            oddities.push(Oddity::Default { table: self.name.clone(), collation });
+        }
+        oddities
+    }
+}
+
+#[derive(QueryableByName)]
+struct Column {
+    #[diesel(sql_type = Text)]
+    table: String,
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Text)]
+    collation: String,
+}
+
+impl Column {
+    /// Only `_bin` tells openids apart that differ in the case of a letter.
+    fn oddity(self) -> Option<Oddity> {
+        let is_fine = matches!(self.collation.as_str(), "ascii_bin" | "utf8mb4_bin");
+        let Self { table, name: column, collation } = self;
+        (!is_fine && is_ours(&table)).then_some(Oddity::Column { table, column, collation })
+    }
+}
+
+fn is_ours(table: &str) -> bool {
+    TABLES.iter().any(|(name, _)| *name == table)
+}
+
+fn tables(connection: &mut MysqlConnection) -> QueryResult<Vec<Table>> {
+    diesel::sql_query(
+        "SELECT TABLE_NAME AS name, ENGINE AS engine, TABLE_COLLATION AS collation \
+         FROM information_schema.TABLES \
+         WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'BASE TABLE'",
+    )
+    .load(connection)
+}
+
+fn columns(connection: &mut MysqlConnection) -> QueryResult<Vec<Column>> {
+    diesel::sql_query(
+        "SELECT TABLE_NAME AS `table`, COLUMN_NAME AS name, COLLATION_NAME AS collation \
+         FROM information_schema.COLUMNS \
+         WHERE TABLE_SCHEMA = DATABASE() AND COLLATION_NAME IS NOT NULL",
+    )
+    .load(connection)
+}
+
+impl StoreError {
+    /// Whether the account lacks a privilege.
+    pub fn is_denied(&self) -> bool {
+        self.to_string().contains("command denied")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_table_of_the_schema_is_examined() {
+        let schema = include_str!("../../schema.rs");
+        let mut lines = schema.lines();
+        let mut in_schema = Vec::new();
+        while let Some(line) = lines.next() {
+            if line == "diesel::table! {" {
+                let name = lines.next().and_then(|line| line.trim().split(' ').next());
+                in_schema.extend(name);
+            }
+        }
+        let mut examined: Vec<_> = TABLES.iter().map(|(name, _)| *name).collect();
+        examined.sort_unstable();
+        in_schema.sort_unstable();
+        assert_eq!(examined, in_schema);
+    }
+
+    #[test]
+    fn the_texts_of_both_clients_are_understood() {
+        use ConnectFailure::*;
+        for (cause, failure) in [
+            ("Can't connect to server on 'db' (111)", Unreachable),
+            ("Can't connect to MySQL server on 'db' (110)", Unreachable),
+            ("Unknown server host 'db' (-2)", Unreachable),
+            ("Unknown MySQL server host 'db' (-2)", Unreachable),
+            ("Access denied for user 'wxauth'@'web' (using password: YES)", AccessDenied),
+            ("Host 'web' is not allowed to connect to this MariaDB server", AccessDenied),
+            ("Access denied for user 'wxauth'@'%' to database 'shop'", DatabaseDenied),
+            ("Unknown database 'shop'", UnknownDatabase),
+            ("Too many connections", TooManyConnections),
+            ("TLS/SSL error: self-signed certificate in certificate chain", Tls),
+            ("no answer for 5 s", Silent),
+            ("Malformed packet", Other),
+        ] {
+            assert_eq!(explain(cause), failure, "{cause}");
+        }
+    }
+}

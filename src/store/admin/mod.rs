@@ -1,0 +1,17 @@
+//! What only commands ask: on one connection of their own, beside the server's.
+
+mod direct;
+mod examine;
+mod import;
+mod inspect;
+mod people;
+mod rights;
+mod statistics;
+
+pub use self::direct::Direct;
+pub use self::examine::{ConnectFailure, Oddity, Settings};
+pub use self::import::{ImportedBatch, ImportedRow};
+pub use self::inspect::{KeyFilter, KeyState, StoredKey};
+pub use self::people::{Erased, StoredUser};
+pub use self::rights::Rights;
+pub use self::statistics::{DayOfUsers, Decryptions, HourOfKeys, KeysPerUser};

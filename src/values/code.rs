@@ -1,0 +1,41 @@
+//! What `wx.login` gives a page, and what may be kept of it.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+/// What `wx.login` gave the page: 1 to 128 printable ASCII characters, opaque, passed on as it is.
+///
+/// Works once and for five minutes (WeChat's documentation). Secret as long as it lives.
+#[derive(Clone)]
+pub struct LoginCode(String);
+
+impl LoginCode {
+    const MAX_LENGTH: usize = 128;
+
+    /// Spaces and quotes around the code are not part of it: some pages send them.
+    pub fn parse(text: &str) -> Option<Self> {
+        let code = text.trim_matches(|c: char| c.is_whitespace() || c == '"' || c == '\'');
+        let fits = (1..=Self::MAX_LENGTH).contains(&code.len());
+        let is_printable = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
+        (fits && code.bytes().all(is_printable)).then(|| Self(code.to_owned()))
+    }
+
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    pub fn hash(&self) -> CodeHash {
+        CodeHash(Sha256::digest(self.0.as_bytes()).into())
+    }
+}
+
+impl fmt::Debug for LoginCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LoginCode(…)")
+    }
+}
+
+/// SHA-256 of a [`LoginCode`]: what may be kept of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CodeHash(pub [u8; 32]);

@@ -1,0 +1,31 @@
+//! A phone number as WeChat gives it.
+
+use std::fmt;
+
+/// A user's phone number as WeChat gave it. Secret, so its `Debug` shows nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Phone {
+    /// Digits; a foreign number starts with a plus and its area code.
+    pub phone_number: String,
+    /// Digits, without the area code: how `phone_number` ends.
+    pub pure_phone_number: String,
+    /// Digits.
+    pub country_code: String,
+    /// When WeChat made the data, seconds since 1970.
+    pub watermark: i64,
+}
+
+impl Phone {
+    /// Whether the number is the same, whenever it was authorised.
+    pub fn is_same_number(&self, other: &Self) -> bool {
+        self.phone_number == other.phone_number
+            && self.pure_phone_number == other.pure_phone_number
+            && self.country_code == other.country_code
+    }
+}
+
+impl fmt::Debug for Phone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Phone(…)")
+    }
+}
