@@ -44,7 +44,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let config = Config::load()?;
     actix_rt::System::new().block_on(async {
         let metrics = Arc::new(Metrics::new(&WORDS));
-        let store = Store::new(&config.database, &metrics.store);
+        let store = Store::new(&config.database, &metrics.store)?;
         let state = wait_for_database(&store).await?;
         if arguments.migrate {
             migrate(&config.database)?;

@@ -17,7 +17,6 @@ use super::stopping::Closing;
 use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::phone::Repairs;
-use crate::store::with_one_patience;
 use crate::values::OpenId;
 use crate::values::OpenedBy;
 
@@ -79,7 +78,7 @@ pub async fn edge<B: MessageBody>(
     let metrics = request.app_data::<Data<Metrics>>().cloned();
     request.extensions_mut().insert(facts.clone());
 
-    let mut response = with_one_patience(next.call(request)).await?;
+    let mut response = next.call(request).await?;
 
     if closing {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);

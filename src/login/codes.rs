@@ -26,13 +26,16 @@ const MAX_REMEMBERED: usize = 7_000;
 /// What came of a code, for all who posted it.
 pub type Outcome = Result<StoredLogin>;
 
+/// An outcome, and how long the database was waited for until it came.
+pub type Told = (Outcome, Duration);
+
 /// The memory; clones share it.
 #[derive(Clone, Default)]
 pub struct Codes(Arc<Mutex<Memory>>);
 
 #[derive(Default)]
 struct Memory {
-    running: HashMap<CodeHash, watch::Receiver<Option<Outcome>>>,
+    running: HashMap<CodeHash, watch::Receiver<Option<Told>>>,
     over: HashMap<CodeHash, Over>,
     /// The codes in `over`, oldest first, with the time that tells a newer entry of a code apart.
     oldest_first: VecDeque<(Instant, CodeHash)>,
@@ -57,7 +60,7 @@ struct Over {
 /// What to do about a code.
 pub enum Begin {
     /// Somebody else does it: wait for their outcome.
-    Join(watch::Receiver<Option<Outcome>>),
+    Join(watch::Receiver<Option<Told>>),
     /// Do it, with the session that WeChat gave already, if it did.
     Run(Run, Option<Session>),
     /// It brought this key before.
@@ -128,13 +131,13 @@ impl Memory {
 pub struct Run {
     codes: Codes,
     code: CodeHash,
-    outcome: watch::Sender<Option<Outcome>>,
+    outcome: watch::Sender<Option<Told>>,
     is_over: bool,
 }
 
 impl Run {
     /// The outcome that [`Run::end`] will tell.
-    pub fn receiver(&self) -> watch::Receiver<Option<Outcome>> {
+    pub fn receiver(&self) -> watch::Receiver<Option<Told>> {
         self.outcome.subscribe()
     }
 
@@ -142,7 +145,7 @@ impl Run {
     ///
     /// In the same instant the code stops running, before anybody hears of it: who posts it again
     /// on hearing gets what is true then.
-    pub fn end(mut self, outcome: Outcome, left: Option<Ended>) {
+    pub fn end(mut self, told: Told, left: Option<Ended>) {
         let mut memory = self.codes.lock();
         memory.running.remove(&self.code);
         if let Some(ended) = left {
@@ -150,7 +153,7 @@ impl Run {
         }
         drop(memory);
         self.is_over = true;
-        self.outcome.send_replace(Some(outcome));
+        self.outcome.send_replace(Some(told));
     }
 }
 

@@ -14,12 +14,12 @@ use actix_rt::ArbiterHandle;
 use actix_rt::time::{Instant, sleep};
 use tokio::sync::{mpsc, watch};
 
-use self::codes::{Begin, Codes, Ended, Outcome, Run};
+use self::codes::{Begin, Codes, Ended, Outcome, Run, Told};
 use crate::arrivals::Arrivals;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
-use crate::store::{KeyId, Login, Store, StoredLogin};
+use crate::store::{Budget, KeyId, Login, Store, StoredLogin};
 use crate::values::{CodeHash, LoginCode};
 use crate::wechat::{ExchangeError, Session, WeChat};
 
@@ -82,14 +82,17 @@ impl Logins {
     }
 
     /// Answers only after the key is committed; the same code again gets the same openid.
-    pub async fn login(&self, code: LoginCode) -> Result<StoredLogin> {
+    pub async fn login(&self, code: LoginCode, budget: &mut Budget) -> Result<StoredLogin> {
         let code_hash = code.hash();
         let outcome = match self.inside.codes.begin(code_hash)? {
-            Begin::Repeated(key) => return self.inside.again(self.inside.repeat(key).await),
-            Begin::Refused(error) => {
-                return self.inside.again(self.inside.find(code_hash).await?.ok_or(error));
+            Begin::Repeated(key) => {
+                return self.inside.again(self.inside.repeat(key, budget).await);
             }
-            Begin::Join(outcome) => return self.inside.again(outcome_of(outcome).await),
+            Begin::Refused(error) => {
+                let found = self.inside.find(code_hash, budget).await?;
+                return self.inside.again(found.ok_or(error));
+            }
+            Begin::Join(outcome) => return self.inside.again(outcome_of(outcome, budget).await),
             Begin::Run(run, exchanged) => {
                 let outcome = run.receiver();
                 // One that cannot be sent ends without an outcome, which is told below.
@@ -97,7 +100,7 @@ impl Logins {
                 outcome
             }
         };
-        outcome_of(outcome).await
+        outcome_of(outcome, budget).await
     }
 
     /// Waits until no login is under way, at most this long.
@@ -117,10 +120,11 @@ impl Inside {
             Some(session) => Ok(session),
             None => wechat.exchange(&code, &self.metrics.exchanges).await,
         };
+        let mut budget = Budget::new();
         let (outcome, left) = match exchanged {
-            Ok(session) => self.save(code_hash, session).await,
+            Ok(session) => self.save(code_hash, session, &mut budget).await,
             Err(error @ ExchangeError::CodeRejected(_)) => {
-                self.ask_other_processes(code_hash, error.into()).await
+                self.ask_other_processes(code_hash, error.into(), &mut budget).await
             }
             Err(error @ ExchangeError::UserBlocked(_)) => {
                 let error = Error::from(error);
@@ -128,11 +132,16 @@ impl Inside {
             }
             Err(error) => (Err(error.into()), None),
         };
-        run.end(outcome, left);
+        run.end((outcome, budget.spent()), left);
     }
 
     /// Keeps what WeChat gave if the store fails, since WeChat gives it only once.
-    async fn save(&self, code_hash: CodeHash, session: Session) -> (Outcome, Option<Ended>) {
+    async fn save(
+        &self,
+        code_hash: CodeHash,
+        session: Session,
+        budget: &mut Budget,
+    ) -> (Outcome, Option<Ended>) {
         let login = Login {
             openid: session.openid.clone(),
             unionid: session.unionid.clone(),
@@ -140,7 +149,7 @@ impl Inside {
             code_hash,
             ttl_seconds: self.ttl_seconds,
         };
-        match self.store.save_login(login).await {
+        match self.store.save_login(login, budget).await {
             Ok(stored) => {
                 self.arrivals.announce(&stored.key);
                 stored_outcome(stored)
@@ -154,9 +163,10 @@ impl Inside {
         &self,
         code_hash: CodeHash,
         refusal: Error,
+        budget: &mut Budget,
     ) -> (Outcome, Option<Ended>) {
         let deadline = Instant::now() + self.grace;
-        match self.find_until(code_hash, deadline).await {
+        match self.find_until(code_hash, deadline, budget).await {
             Ok(Some(found)) => {
                 self.metrics.codes_answered_again.inc();
                 stored_outcome(found)
@@ -166,10 +176,15 @@ impl Inside {
         }
     }
 
-    async fn find_until(&self, code: CodeHash, deadline: Instant) -> Result<Option<StoredLogin>> {
+    async fn find_until(
+        &self,
+        code: CodeHash,
+        deadline: Instant,
+        budget: &mut Budget,
+    ) -> Result<Option<StoredLogin>> {
         loop {
             let is_last_look = Instant::now() >= deadline;
-            let found = self.find(code).await?;
+            let found = self.find(code, budget).await?;
             if found.is_some() || is_last_look {
                 return Ok(found);
             }
@@ -178,8 +193,8 @@ impl Inside {
     }
 
     /// The login that a code brought, whoever exchanged it, as long as the code may be repeated.
-    async fn find(&self, code: CodeHash) -> Result<Option<StoredLogin>> {
-        Ok(self.store.login_by_code(code).await?)
+    async fn find(&self, code: CodeHash, budget: &mut Budget) -> Result<Option<StoredLogin>> {
+        Ok(self.store.login_by_code(code, budget).await?)
     }
 
     /// Counts an answer that cost no exchange.
@@ -191,16 +206,21 @@ impl Inside {
     }
 
     /// A code that brought its key before. If that is gone, an admin took it away.
-    async fn repeat(&self, key: KeyId) -> Result<StoredLogin> {
+    async fn repeat(&self, key: KeyId, budget: &mut Budget) -> Result<StoredLogin> {
         let revoked = || Error::CodeRejected("the key that this code brought is gone".to_owned());
-        self.store.login_by_key(key).await?.ok_or_else(revoked)
+        self.store.login_by_key(key, budget).await?.ok_or_else(revoked)
     }
 }
 
-async fn outcome_of(mut outcome: watch::Receiver<Option<Outcome>>) -> Outcome {
-    let ended = outcome.wait_for(Option::is_some).await;
-    let lost = || Err(Error::Internal("a login ended without an outcome".to_owned()));
-    ended.ok().and_then(|outcome| outcome.clone()).unwrap_or_else(lost)
+/// What the login waited for the database is the request's own waiting, as far as it was there.
+async fn outcome_of(mut outcome: watch::Receiver<Option<Told>>, budget: &mut Budget) -> Outcome {
+    let begun = Instant::now();
+    let told = outcome.wait_for(Option::is_some).await.ok().and_then(|told| told.clone());
+    let lost =
+        || (Err(Error::Internal("a login ended without an outcome".to_owned())), Duration::ZERO);
+    let (outcome, waited) = told.unwrap_or_else(lost);
+    budget.spend(waited.min(begun.elapsed()));
+    outcome
 }
 
 fn stored_outcome(login: StoredLogin) -> (Outcome, Option<Ended>) {

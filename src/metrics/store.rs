@@ -15,6 +15,8 @@ pub struct StoreMetrics {
     pub connections_in_use: Gauge,
     pub rings: BatchMetrics,
     pub logins: BatchMetrics,
+    pub reads: BatchMetrics,
+    pub writes: BatchMetrics,
 }
 
 /// Clones count together.
@@ -52,6 +54,12 @@ impl StoreMetrics {
                 batch_sizes: batch_sizes.get_or_create_owned(&labels),
             }
         };
-        Self { connections_in_use, rings: batches("key_ring"), logins: batches("login") }
+        Self {
+            connections_in_use,
+            rings: batches("key_ring"),
+            logins: batches("login"),
+            reads: batches("read"),
+            writes: batches("write"),
+        }
     }
 }

@@ -17,7 +17,7 @@ use crate::arrivals::Arrivals;
 use crate::error::{Error, Result};
 use crate::key_ages::KeyAges;
 use crate::metrics::Metrics;
-use crate::store::{KeyRing, RingKey, Store};
+use crate::store::{Budget, KeyRing, RingKey, Store};
 use crate::values::{Fingerprint, OpenId, OpenedBy, Phone};
 
 /// No failed decryption is answered earlier, so that its duration tells nothing about the data:
@@ -57,16 +57,21 @@ struct Tried {
 impl Phones {
     /// Opens the data with any living key of the user, and stores the phone. If no key fits, the
     /// right one may still be on its way: it is waited for until the grace is over.
-    pub async fn authorise(&self, openid: OpenId, data: EncryptedData) -> Result<Authorised> {
+    pub async fn authorise(
+        &self,
+        openid: OpenId,
+        data: EncryptedData,
+        budget: &mut Budget,
+    ) -> Result<Authorised> {
         let started = Instant::now();
         data.repairs().names().for_each(|damage| self.metrics.keys.repaired(damage));
         let mut tried = Tried::default();
-        let (ring, phone, opened_by) =
-            match self.open_in_time(&openid, &data, &mut tried, started + self.grace).await? {
-                Some(opened) => opened,
-                None => return Err(self.failure(tried, started).await),
-            };
-        self.save(openid, &ring, &phone).await?;
+        let deadline = started + self.grace;
+        let opened = self.open_in_time(&openid, &data, &mut tried, deadline, budget).await?;
+        let Some((ring, phone, opened_by)) = opened else {
+            return Err(self.failure(tried, started).await);
+        };
+        self.save(openid, &ring, &phone, budget).await?;
         Ok(Authorised { user_id: ring.user.id, phone, opened_by })
     }
 
@@ -77,10 +82,12 @@ impl Phones {
         data: &EncryptedData,
         tried: &mut Tried,
         deadline: Instant,
+        budget: &mut Budget,
     ) -> Result<Option<(Arc<KeyRing>, Phone, OpenedBy)>> {
         loop {
             let is_last_look = Instant::now() >= deadline;
-            let ring = self.store.key_ring(openid.clone()).await?.ok_or(Error::LoginRequired)?;
+            let ring = self.store.key_ring(openid.clone(), budget).await?;
+            let ring = ring.ok_or(Error::LoginRequired)?;
             if let Some((phone, opened_by)) = self.open(&ring, data, tried) {
                 return Ok(Some((ring, phone, opened_by)));
             }
@@ -144,9 +151,15 @@ impl Phones {
     }
 
     /// A number that is stored already costs no write.
-    async fn save(&self, openid: OpenId, ring: &KeyRing, phone: &Phone) -> Result<()> {
+    async fn save(
+        &self,
+        openid: OpenId,
+        ring: &KeyRing,
+        phone: &Phone,
+        budget: &mut Budget,
+    ) -> Result<()> {
         let is_known = ring.user.phone.as_ref().is_some_and(|stored| stored.is_same_number(phone));
-        if is_known || self.store.save_phone(openid, phone.clone()).await? {
+        if is_known || self.store.save_phone(openid, phone.clone(), budget).await? {
             return Ok(());
         }
         Err(Error::LoginRequired)

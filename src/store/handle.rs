@@ -1,19 +1,15 @@
-//! The database, as the server uses it.
+//! The database, as the server uses it: which kind of work each question is.
 
+use std::io;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
-use std::time::Instant;
 
-use actix_rt::time::timeout;
 use chrono::NaiveDate;
 use diesel::QueryResult;
 use diesel::mysql::MysqlConnection;
+use tokio::sync::oneshot;
 
 use super::codes;
-use super::connection::connections::{Conflicts, Connections};
-use super::connection::lane::Lane;
-use super::connection::patience::{DEADLINE, late, wait_for};
-use super::connection::turns::Waiting;
+use super::connection::{Budget, Queue, Statement, Workers};
 use super::error::{Result, StoreError};
 use super::key_ages::{self, KeyAge};
 use super::logins::SaveLogins;
@@ -27,81 +23,113 @@ use crate::values::{CodeHash, OpenId, Phone};
 
 /// The database. Clones share everything.
 ///
-/// What every request needs goes through lanes, where the statements of concurrent requests are
-/// joined into one; everything else runs by itself.
+/// What every request needs is joined: one statement reads the key rings, or stores the logins, of
+/// many requests. Everything else runs by itself.
 #[derive(Clone)]
 pub struct Store {
-    connections: Arc<Connections>,
-    rings: Arc<Lane<ReadRings>>,
-    logins: Arc<Lane<SaveLogins>>,
-    waiting: Arc<AtomicUsize>,
+    workers: Workers,
+    rings: Arc<Queue<ReadRings>>,
+    logins: Arc<Queue<SaveLogins>>,
+    reads: Arc<Queue<Reads>>,
+    writes: Arc<Queue<Writes>>,
 }
 
+/// Work that is not joined.
+type Work = Box<dyn FnMut(&mut MysqlConnection) -> QueryResult<()> + Send>;
+
+struct Reads;
+struct Writes;
+
 impl Store {
-    /// Connects when first used, so that this cannot fail.
-    pub fn new(config: &DatabaseConfig, metrics: &StoreMetrics) -> Self {
-        let connections = Arc::new(Connections::new(config, metrics.connections_in_use.clone()));
-        let rings = Lane::new(Arc::clone(&connections), metrics.rings.clone());
-        let logins = Lane::new(Arc::clone(&connections), metrics.logins.clone());
-        Self { connections, rings, logins, waiting: Arc::default() }
+    /// Connects when first used; fails where the system gives no threads.
+    pub fn new(config: &DatabaseConfig, metrics: &StoreMetrics) -> io::Result<Self> {
+        let rings = Queue::new(metrics.rings.clone());
+        let logins = Queue::new(metrics.logins.clone());
+        let reads = Queue::new(metrics.reads.clone());
+        let writes = Queue::new(metrics.writes.clone());
+        let workers = Workers::start(
+            config,
+            vec![rings.clone(), logins.clone(), reads.clone(), writes.clone()],
+            metrics.connections_in_use.clone(),
+        )?;
+        Ok(Self { workers, rings, logins, reads, writes })
     }
 
     /// Whether the database answers, and how its schema compares with this binary's.
     pub async fn schema_state(&self) -> Result<SchemaState> {
-        self.run(migrations::schema_state).await
+        self.read(&mut Budget::new(), migrations::schema_state).await
     }
 
     /// The user and their living keys; `None` for an openid that never logged in.
-    pub async fn key_ring(&self, openid: OpenId) -> Result<Option<Arc<KeyRing>>> {
-        self.rings.run(openid).await
+    pub async fn key_ring(
+        &self,
+        openid: OpenId,
+        budget: &mut Budget,
+    ) -> Result<Option<Arc<KeyRing>>> {
+        self.ask(&self.rings, openid, budget).await
     }
 
     /// Creates the user if there is none, and stores one more key for them: one that is known
     /// moves its times forward, never back.
-    pub async fn save_login(&self, login: Login) -> Result<StoredLogin> {
-        self.logins.run(login).await
+    pub async fn save_login(&self, login: Login, budget: &mut Budget) -> Result<StoredLogin> {
+        self.ask(&self.logins, login, budget).await
     }
 
     /// A login that stored this key, if the key is alive.
-    pub async fn login_by_key(&self, key: KeyId) -> Result<Option<StoredLogin>> {
-        self.run(move |connection| sessions::login_by_key(connection, &key)).await
+    pub async fn login_by_key(
+        &self,
+        key: KeyId,
+        budget: &mut Budget,
+    ) -> Result<Option<StoredLogin>> {
+        self.read(budget, move |connection| sessions::login_by_key(connection, &key)).await
     }
 
     /// The login that this code brought, as long as the code may be posted again and its key is
     /// alive.
-    pub async fn login_by_code(&self, code: CodeHash) -> Result<Option<StoredLogin>> {
-        self.run(move |connection| codes::login_by_code(connection, &code)).await
+    pub async fn login_by_code(
+        &self,
+        code: CodeHash,
+        budget: &mut Budget,
+    ) -> Result<Option<StoredLogin>> {
+        self.read(budget, move |connection| codes::login_by_code(connection, &code)).await
     }
 
     /// The living keys of these users.
     pub async fn living_keys(&self, openids: Vec<OpenId>) -> Result<Vec<KeyId>> {
-        self.run(move |connection| sessions::living_keys(connection, &openids)).await
+        self.read(&mut Budget::new(), move |connection| sessions::living_keys(connection, &openids))
+            .await
     }
 
     /// Which of these codes have brought a key.
     pub async fn stored_codes(&self, codes: Vec<CodeHash>) -> Result<Vec<CodeHash>> {
-        self.run(move |connection| codes::stored_codes(connection, &codes)).await
+        self.read(&mut Budget::new(), move |connection| codes::stored_codes(connection, &codes))
+            .await
     }
 
     /// Makes this the user's phone, unless what is stored comes from newer data, and records the
     /// number that it replaces. Returns false where the user is gone.
-    pub async fn save_phone(&self, openid: OpenId, phone: Phone) -> Result<bool> {
-        self.run(move |connection| phones::save_phone(connection, &openid, &phone)).await
+    pub async fn save_phone(
+        &self,
+        openid: OpenId,
+        phone: Phone,
+        budget: &mut Budget,
+    ) -> Result<bool> {
+        self.write(budget, move |connection| phones::save_phone(connection, &openid, &phone)).await
     }
 
     /// Removes one batch of expired keys and says whether there may be more.
     pub async fn purge_batch(&self) -> Result<PurgedBatch> {
-        self.run(sessions::purge_batch).await
+        self.write(&mut Budget::new(), sessions::purge_batch).await
     }
 
     /// Removes codes that can no longer be posted again; returns how many.
     pub async fn purge_codes(&self) -> Result<usize> {
-        self.run(codes::purge_codes).await
+        self.write(&mut Budget::new(), codes::purge_codes).await
     }
 
     /// The day, UTC, by the database's clock.
     pub async fn today(&self) -> Result<NaiveDate> {
-        self.run(key_ages::today).await
+        self.read(&mut Budget::new(), key_ages::today).await
     }
 
     /// Stores the decryptions that one writer has counted on a day so far; again changes nothing.
@@ -111,47 +139,80 @@ impl Store {
         writer: u64,
         totals: Vec<(KeyAge, u64)>,
     ) -> Result<()> {
-        self.run(move |connection| key_ages::save_key_ages(connection, day, writer, &totals)).await
+        let save = move |connection: &mut MysqlConnection| {
+            key_ages::save_key_ages(connection, day, writer, &totals)
+        };
+        self.write(&mut Budget::new(), save).await
     }
 
-    /// Runs `work` on a connection, in its turn, on a thread that may block; at most
-    /// [`DEADLINE`] passes until the answer.
-    async fn run<T, F>(&self, work: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: FnMut(&mut MysqlConnection) -> QueryResult<T> + Send + 'static,
-    {
-        let waiting = Waiting::enter(&self.waiting)?;
-        let connections = Arc::clone(&self.connections);
-        // A task of its own, so that a stuck thread loses its turn also if the caller hangs up.
-        let running = actix_rt::spawn(async move {
-            let _waiting = waiting;
-            run_in_time(&connections, work).await
-        });
-        let answer =
-            async { running.await.unwrap_or_else(|error| Err(StoreError::Bug(error.to_string()))) };
-        wait_for(answer).await
+    async fn read<T: Send + 'static>(
+        &self,
+        budget: &mut Budget,
+        work: impl Fn(&mut MysqlConnection) -> QueryResult<T> + Send + 'static,
+    ) -> Result<T> {
+        let (work, answer) = with_answer(work);
+        self.ask(&self.reads, work, budget).await?;
+        read_answer(answer)
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        budget: &mut Budget,
+        work: impl Fn(&mut MysqlConnection) -> QueryResult<T> + Send + 'static,
+    ) -> Result<T> {
+        let (work, answer) = with_answer(work);
+        self.ask(&self.writes, work, budget).await?;
+        read_answer(answer)
+    }
+
+    async fn ask<S: Statement>(
+        &self,
+        queue: &Queue<S>,
+        input: S::Input,
+        budget: &mut Budget,
+    ) -> Result<S::Output> {
+        let outcome = queue.push(input, budget)?;
+        self.workers.wake();
+        budget.wait_for(outcome).await
     }
 }
 
-async fn run_in_time<T, F>(connections: &Arc<Connections>, work: F) -> Result<T>
-where
-    T: Send + 'static,
-    F: FnMut(&mut MysqlConnection) -> QueryResult<T> + Send + 'static,
-{
-    let deadline = Instant::now() + DEADLINE;
-    let turn = connections.turn(deadline).await?;
-    let (of_thread, turn_of_thread) = (Arc::clone(connections), Arc::clone(&turn));
-    let running = actix_rt::task::spawn_blocking(move || {
-        let done = of_thread.run(work, Conflicts::RunAgain, deadline);
-        turn_of_thread.end();
-        done.map_err(StoreError::from)
-    });
-    match timeout(deadline.saturating_duration_since(Instant::now()), running).await {
-        Ok(done) => done.unwrap_or_else(|error| Err(StoreError::Bug(error.to_string()))),
-        Err(_) => {
-            connections.abandon(&turn);
-            Err(late())
+/// The work without its answer, which comes from the receiver.
+fn with_answer<T: Send + 'static>(
+    work: impl Fn(&mut MysqlConnection) -> QueryResult<T> + Send + 'static,
+) -> (Work, oneshot::Receiver<T>) {
+    let (sender, answer) = oneshot::channel();
+    let mut sender = Some(sender);
+    let work = move |connection: &mut MysqlConnection| {
+        let answer = work(connection)?;
+        // Nobody waits any more for what cannot be sent.
+        let _ = sender.take().map(|sender| sender.send(answer));
+        Ok(())
+    };
+    (Box::new(work), answer)
+}
+
+fn read_answer<T>(mut answer: oneshot::Receiver<T>) -> Result<T> {
+    answer.try_recv().map_err(|_| StoreError::Bug("work ended without an answer".to_owned()))
+}
+
+/// Work that waits by itself and runs by itself.
+macro_rules! single {
+    ($name:ty, writes: $writes:literal) => {
+        impl Statement for $name {
+            type Input = Work;
+            type Output = ();
+
+            const MAX_BATCH: usize = 1;
+            const MAX_THREADS: usize = usize::MAX;
+            const WRITES: bool = $writes;
+
+            fn run(connection: &mut MysqlConnection, work: &mut [Work]) -> QueryResult<Vec<()>> {
+                work.iter_mut().map(|work| work(connection)).collect()
+            }
         }
-    }
+    };
 }
+
+single!(Reads, writes: false);
+single!(Writes, writes: true);

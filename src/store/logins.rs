@@ -1,146 +1,101 @@
 //! What a login writes: its user if they are new, its key, its code; for one login or many.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use chrono::NaiveDateTime;
 use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
 
 use super::codes;
-use super::connection::lane::Joined;
+use super::connection::{MAX_BATCH, Statement};
 use super::new_keys::{NewKey, OneOfKeys, Upsert, UpsertOne};
 use super::sessions::{KeyId, Login, StoredLogin, stored_login};
-use super::sql::{OneOf, UtcNow, filled_up};
+use super::sql::{UtcNow, filled_up};
 use crate::schema::{sessions, users};
 use crate::values::UnionId;
 
 /// Stores the keys of logins in one commit.
 pub(super) struct SaveLogins;
 
-impl Joined for SaveLogins {
+impl Statement for SaveLogins {
     type Input = Login;
     type Output = StoredLogin;
 
-    fn run(connection: &mut MysqlConnection, logins: &[Login]) -> QueryResult<Vec<StoredLogin>> {
+    const MAX_BATCH: usize = MAX_BATCH;
+    const MAX_THREADS: usize = 2;
+    const WRITES: bool = true;
+
+    fn run(
+        connection: &mut MysqlConnection,
+        logins: &mut [Login],
+    ) -> QueryResult<Vec<StoredLogin>> {
         let new_keys: Vec<NewKey> = logins.iter().map(NewKey::of).collect();
         // Whoever writes several rows writes them in this order, so that no two wait for each other.
         let mut in_order: Vec<&NewKey> = new_keys.iter().collect();
         in_order.sort_unstable_by_key(|key| key.name());
-        let saved = match save_keys(connection, &in_order).optional()? {
-            Some(saved) => saved,
-            None => {
-                save_users(connection, logins)?;
-                save_keys(connection, &in_order)?
-            }
+        let of_known_user = match in_order.as_slice() {
+            [key] => save_key_of_known_user(connection, key)?,
+            _ => None,
         };
-        new_keys.iter().map(|key| saved.login(key).ok_or(diesel::NotFound)).collect()
+        let saved = match of_known_user {
+            Some(saved) => saved,
+            None => save_keys(connection, &in_order)?,
+        };
+        new_keys.iter().map(|key| saved.login(key)).collect()
     }
 }
 
-/// A key's primary key; its row's code, when it expires, and now, by the database's clock; its
-/// user's unionid.
-type Row = (String, String, Vec<u8>, NaiveDateTime, NaiveDateTime, Option<String>);
-
-/// Stored keys, in the order of their primary keys.
-struct Saved(Vec<Row>);
-
-impl Saved {
-    fn new(mut rows: Vec<Row>) -> Self {
-        rows.sort_unstable_by(|one, other| name(one).cmp(&name(other)));
-        Self(rows)
+/// One key of a user who is there and has not changed: the user is locked by the statement that
+/// writes the key, so nobody erases them in between, and no transaction is needed.
+fn save_key_of_known_user(
+    connection: &mut MysqlConnection,
+    key: &NewKey,
+) -> QueryResult<Option<Saved>> {
+    if UpsertOne(key).execute(connection)? == 0 {
+        return Ok(None);
     }
-
-    fn row(&self, key: &NewKey) -> Option<&Row> {
-        let index = self.0.binary_search_by(|row| name(row).cmp(&key.name())).ok()?;
-        self.0.get(index)
+    let saved = Saved::read(connection, &[key])?;
+    if saved.user_of(key)? != User::UpToDate {
+        return Ok(None);
     }
-
-    fn login(&self, key: &NewKey) -> Option<StoredLogin> {
-        let (_, _, _, expires_at, now, _) = self.row(key)?;
-        let id = KeyId { openid: key.login.openid.clone(), fingerprint: key.fingerprint.clone() };
-        Some(stored_login(id, *expires_at, *now))
-    }
+    save_codes(connection, &saved, &[key])?;
+    Ok(Some(saved))
 }
 
-fn name((openid, fingerprint, ..): &Row) -> (&str, &str) {
-    (openid, fingerprint)
-}
-
-/// Stores the keys of users that exist; if one of them does not, or has another unionid by now,
-/// that is [`diesel::NotFound`], and no key without a user is stored.
+/// The users are read after their keys are written: then whoever erases a user has either done so
+/// and is seen here, or waits for the commit and removes this key too. (A read before the write
+/// would fix what the transaction sees, and let an erasure slip through.)
 fn save_keys(connection: &mut MysqlConnection, keys: &[&NewKey]) -> QueryResult<Saved> {
-    if let [key] = keys {
-        // The user is locked while their key is written, so nobody erases them in between.
-        UpsertOne(key).execute(connection)?;
-        return read_back(connection, keys, keys);
-    }
     let filled_up = filled_up(keys.to_vec());
     connection.transaction(|connection| {
         Upsert(&filled_up).execute(connection)?;
-        // The users are read after their keys are written: then whoever erases a user has either
-        // done so and is seen here, or waits for the commit and removes this key too.
-        read_back(connection, keys, &filled_up)
+        let saved = Saved::read(connection, &filled_up)?;
+        save_users(connection, &saved, keys)?;
+        save_codes(connection, &saved, keys)?;
+        Ok(saved)
     })
 }
 
-/// The rows of the keys as they stand now; `filled_up` names the same ones.
-fn read_back(
+/// Creates the users that do not exist, and stores new unionids, each in order, like the keys.
+fn save_users(
     connection: &mut MysqlConnection,
+    saved: &Saved,
     keys: &[&NewKey],
-    filled_up: &[&NewKey],
-) -> QueryResult<Saved> {
-    let rows = sessions::table
-        .inner_join(users::table.on(users::openid.eq(sessions::openid)))
-        .filter(OneOfKeys(filled_up))
-        .select((
-            sessions::openid,
-            sessions::key_fingerprint,
-            sessions::code_hash,
-            sessions::expires_at,
-            UtcNow,
-            users::unionid,
-        ))
-        .load(connection)?;
-    let saved = Saved::new(rows);
-    let mut further = Vec::new();
+) -> QueryResult<()> {
+    let (mut new, mut changed) = (BTreeMap::new(), BTreeMap::new());
     for key in keys {
-        let (_, _, code_hash, _, _, unionid) = saved.row(key).ok_or(diesel::NotFound)?;
-        if !is_up_to_date(unionid.as_deref(), key.login) {
-            return Err(diesel::NotFound);
-        }
-        if *code_hash != key.login.code_hash.0 {
-            further.push(*key);
-        }
+        let openid = key.login.openid.as_str();
+        let unionid = key.login.unionid.as_ref().map(UnionId::as_str);
+        match saved.user_of(key)? {
+            User::Missing => new.insert(openid, unionid),
+            User::Changed => changed.insert(openid, unionid),
+            User::UpToDate => None,
+        };
     }
-    codes::remember(connection, further)?;
-    Ok(saved)
-}
-
-fn is_up_to_date(stored_unionid: Option<&str>, login: &Login) -> bool {
-    let unionid = login.unionid.as_ref().map(UnionId::as_str);
-    unionid.is_none() || unionid == stored_unionid
-}
-
-/// Creates those users that do not exist, and stores new unionids. They are asked for first, as an
-/// ignored insert would still use up an id.
-fn save_users(connection: &mut MysqlConnection, logins: &[Login]) -> QueryResult<()> {
-    // In order, like the keys.
-    let logins: BTreeMap<&str, &Login> =
-        logins.iter().map(|login| (login.openid.as_str(), login)).collect();
-    let is_user = OneOf::new(users::openid, logins.keys().copied().collect());
-    let known: Vec<(String, Option<String>)> =
-        users::table.filter(is_user).select((users::openid, users::unionid)).load(connection)?;
-    let known: HashMap<_, _> = known.into_iter().collect();
-    let (old, new): (Vec<_>, Vec<_>) =
-        logins.into_iter().partition(|(openid, _)| known.contains_key(*openid));
-    let is_changed = |(openid, login): &(&str, &Login)| {
-        let unionid = known.get(*openid).and_then(Option::as_deref);
-        !is_up_to_date(unionid, login)
-    };
-    let row = |(openid, login): (_, &Login)| {
+    let row = |(openid, unionid)| {
         (
             users::openid.eq(openid),
-            users::unionid.eq(login.unionid.as_ref().map(|unionid| unionid.as_str().to_owned())),
+            users::unionid.eq(unionid),
             users::created_at.eq(UtcNow),
             users::updated_at.eq(UtcNow),
         )
@@ -149,12 +104,94 @@ fn save_users(connection: &mut MysqlConnection, logins: &[Login]) -> QueryResult
     if !rows.is_empty() {
         diesel::insert_or_ignore_into(users::table).values(rows).execute(connection)?;
     }
-    for (openid, login) in old.into_iter().filter(is_changed) {
-        let unionid = login.unionid.as_ref().map(UnionId::as_str);
+    for (openid, unionid) in changed {
         let change = (users::unionid.eq(unionid), users::updated_at.eq(UtcNow));
         diesel::update(users::table.filter(users::openid.eq(openid)))
             .set(change)
             .execute(connection)?;
     }
     Ok(())
+}
+
+/// Keeps the codes for which the keys' rows have no room.
+fn save_codes(
+    connection: &mut MysqlConnection,
+    saved: &Saved,
+    keys: &[&NewKey],
+) -> QueryResult<()> {
+    let mut further = Vec::new();
+    for key in keys {
+        if saved.row(key)?.code_hash != key.login.code_hash.0 {
+            further.push(*key);
+        }
+    }
+    codes::remember(connection, further)
+}
+
+/// A key's row, and its user if there is one.
+#[derive(Queryable)]
+struct Row {
+    openid: String,
+    key_fingerprint: String,
+    code_hash: Vec<u8>,
+    expires_at: NaiveDateTime,
+    /// By the database's clock.
+    now: NaiveDateTime,
+    user: Option<(u64, Option<String>)>,
+}
+
+impl Row {
+    fn name(&self) -> (&str, &str) {
+        (&self.openid, &self.key_fingerprint)
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum User {
+    Missing,
+    /// Has another unionid by now.
+    Changed,
+    UpToDate,
+}
+
+/// Keys as they stand in the database, in the order of their primary keys.
+struct Saved(Vec<Row>);
+
+impl Saved {
+    fn read(connection: &mut MysqlConnection, keys: &[&NewKey]) -> QueryResult<Self> {
+        let mut rows: Vec<Row> = sessions::table
+            .left_join(users::table.on(users::openid.eq(sessions::openid)))
+            .filter(OneOfKeys(keys))
+            .select((
+                sessions::openid,
+                sessions::key_fingerprint,
+                sessions::code_hash,
+                sessions::expires_at,
+                UtcNow,
+                (users::id, users::unionid).nullable(),
+            ))
+            .load(connection)?;
+        rows.sort_unstable_by(|one, other| one.name().cmp(&other.name()));
+        Ok(Self(rows))
+    }
+
+    fn row(&self, key: &NewKey) -> QueryResult<&Row> {
+        let index = self.0.binary_search_by(|row| row.name().cmp(&key.name()));
+        index.ok().and_then(|index| self.0.get(index)).ok_or(diesel::NotFound)
+    }
+
+    fn user_of(&self, key: &NewKey) -> QueryResult<User> {
+        let unionid = key.login.unionid.as_ref().map(UnionId::as_str);
+        Ok(match &self.row(key)?.user {
+            None => User::Missing,
+            Some((_, stored)) if unionid.is_some() && unionid != stored.as_deref() => User::Changed,
+            Some(_) => User::UpToDate,
+        })
+    }
+
+    fn login(&self, key: &NewKey) -> QueryResult<StoredLogin> {
+        let row = self.row(key)?;
+        let id = KeyId { openid: key.login.openid.clone(), fingerprint: key.fingerprint.clone() };
+        Ok(stored_login(id, row.expires_at, row.now))
+    }
 }

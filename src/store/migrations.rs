@@ -11,7 +11,7 @@ use diesel::result::{DatabaseErrorKind, Error};
 use diesel::sql_types::{BigInt, Nullable};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
 
-use super::connection::classify::{classify, unavailable};
+use super::connection::{classify, unavailable};
 use super::error::StoreError;
 use crate::values::Secret;
 

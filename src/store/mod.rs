@@ -23,7 +23,7 @@ pub use self::admin::{
     ConnectFailure, DayOfUsers, Decryptions, Direct, Erased, HourOfKeys, ImportedBatch,
     ImportedRow, KeyFilter, KeyState, KeysPerUser, Oddity, Rights, Settings, StoredKey, StoredUser,
 };
-pub use self::connection::with_one_patience;
+pub use self::connection::Budget;
 pub use self::error::StoreError;
 pub use self::handle::Store;
 pub use self::key_ages::{KeyAge, KeyOutcome};

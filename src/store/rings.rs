@@ -9,7 +9,7 @@ use chrono::NaiveDateTime;
 use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
 
-use super::connection::lane::{Joined, MAX_BATCH};
+use super::connection::{MAX_BATCH, Statement};
 use super::sql::{OneOf, UtcNow};
 use super::users::{PHONE_COLUMNS, PhoneRow, User, read_phone};
 use crate::schema::{sessions, users};
@@ -43,12 +43,19 @@ pub struct RingKey {
 /// Reads key rings by openid.
 pub(super) struct ReadRings;
 
-impl Joined for ReadRings {
+impl Statement for ReadRings {
     type Input = OpenId;
     /// Shared, as several requests may be about one user.
     type Output = Option<Arc<KeyRing>>;
 
-    fn run(connection: &mut MysqlConnection, openids: &[OpenId]) -> QueryResult<Vec<Self::Output>> {
+    const MAX_BATCH: usize = MAX_BATCH;
+    const MAX_THREADS: usize = 2;
+    const WRITES: bool = false;
+
+    fn run(
+        connection: &mut MysqlConnection,
+        openids: &mut [OpenId],
+    ) -> QueryResult<Vec<Self::Output>> {
         let each_alone = |connection: &mut MysqlConnection| {
             openids.iter().map(|openid| read_one(connection, openid)).collect()
         };

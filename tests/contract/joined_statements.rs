@@ -2,7 +2,8 @@
 
 use crate::harness::{Answer, METRICS, Open, Reader, Server, World};
 
-const TWO_CONNECTIONS: (&str, &str) = ("DATABASE_POOL_SIZE", "2");
+/// Two that write, and the one that never does.
+const THREE_CONNECTIONS: (&str, &str) = ("DATABASE_POOL_SIZE", "3");
 
 /// Keeps the keys of these users locked until it is dropped, so that logins with them wait.
 fn lock_keys(world: &World, openids: &[String]) -> Open {
@@ -18,7 +19,7 @@ fn lock_keys(world: &World, openids: &[String]) -> Open {
     world.database.begin(&openids.iter().map(lock).collect::<Vec<_>>().join(";"))
 }
 
-/// Posts one login for each of these users while every connection waits for a lock, so that they
+/// Posts one login for each of these users while both connections that write wait for a lock, so that they
 /// gather. The answers come in the order of the users.
 async fn log_in_together(world: &World, server: &Server, users: &[String]) -> Vec<Answer> {
     let (page, reader) = (server.client(), Reader::of(server));
@@ -58,7 +59,7 @@ fn names(count: usize) -> Vec<String> {
 #[actix_rt::test]
 async fn logins_that_gather_are_stored_by_one_statement_and_each_gets_its_own_answer() {
     let world = World::new();
-    let server = world.server_with(&[METRICS, TWO_CONNECTIONS]);
+    let server = world.server_with(&[METRICS, THREE_CONNECTIONS]);
     let users = names(40);
 
     let answers = log_in_together(&world, &server, &users).await;
@@ -80,7 +81,7 @@ async fn logins_that_gather_are_stored_by_one_statement_and_each_gets_its_own_an
 #[actix_rt::test]
 async fn codes_of_one_key_that_gather_are_all_kept() {
     let world = World::new();
-    let server = world.server_with(&[METRICS, TWO_CONNECTIONS]);
+    let server = world.server_with(&[METRICS, THREE_CONNECTIONS]);
     let users = vec!["alice".to_owned(); 5];
 
     for answer in log_in_together(&world, &server, &users).await {
@@ -95,7 +96,7 @@ async fn codes_of_one_key_that_gather_are_all_kept() {
 #[actix_rt::test]
 async fn a_login_that_the_database_refuses_fails_none_of_those_beside_it() {
     let world = World::new();
-    let server = world.server_with(&[METRICS, TWO_CONNECTIONS]);
+    let server = world.server_with(&[METRICS, THREE_CONNECTIONS]);
     let users = names(20);
     let refused = world.wechat.openid("user7");
     world.database.execute(&format!(
@@ -118,7 +119,7 @@ async fn a_login_that_the_database_refuses_fails_none_of_those_beside_it() {
 #[actix_rt::test]
 async fn a_login_whose_key_stays_locked_fails_none_of_those_beside_it() {
     let world = World::new();
-    let server = world.server_with(&[METRICS, TWO_CONNECTIONS]);
+    let server = world.server_with(&[METRICS, THREE_CONNECTIONS]);
     let users = names(20);
     let openid = server.client().log_in(&world, "user7").await;
     let _lock = lock_keys(&world, &[openid]);

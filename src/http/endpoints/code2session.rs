@@ -11,6 +11,8 @@ use crate::http::reply;
 use crate::http::request::Fields;
 use crate::login::Logins;
 
+use crate::store::Budget;
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Answer<'a> {
@@ -25,7 +27,7 @@ pub async fn code2session(
     shape: Data<ResponseShape>,
     facts: ReqData<Facts>,
 ) -> Result<HttpResponse> {
-    let stored = logins.login(fields.login_code()?).await?;
+    let stored = logins.login(fields.login_code()?, &mut Budget::new()).await?;
     facts.openid(&stored.key.openid);
     let openid = stored.key.openid.as_str();
     Ok(reply::ok(**shape, Answer { openid, expires_in: stored.expires_in_seconds }))

@@ -11,6 +11,8 @@ use crate::http::reply;
 use crate::http::request::Fields;
 use crate::phone::Phones;
 
+use crate::store::Budget;
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Answer<'a> {
@@ -31,7 +33,7 @@ pub async fn get_wx_user_phone(
     facts.openid(&openid);
     let data = fields.encrypted_data()?;
     facts.repairs(data.repairs());
-    let authorised = phones.authorise(openid.clone(), data).await?;
+    let authorised = phones.authorise(openid.clone(), data, &mut Budget::new()).await?;
     facts.opened_by(authorised.opened_by);
     let answer = Answer {
         user_id: authorised.user_id,

@@ -12,6 +12,8 @@ use crate::http::request::Fields;
 use crate::login::Logins;
 use crate::phone::Phones;
 
+use crate::store::Budget;
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Answer<'a> {
@@ -32,9 +34,10 @@ pub async fn user(
     let code = fields.login_code()?;
     let data = fields.encrypted_data()?;
     facts.repairs(data.repairs());
-    let openid = logins.login(code).await?.key.openid;
+    let mut budget = Budget::new();
+    let openid = logins.login(code, &mut budget).await?.key.openid;
     facts.openid(&openid);
-    let authorised = phones.authorise(openid.clone(), data).await?;
+    let authorised = phones.authorise(openid.clone(), data, &mut budget).await?;
     facts.opened_by(authorised.opened_by);
     let answer = Answer {
         open_id: openid.as_str(),

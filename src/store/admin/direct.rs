@@ -6,9 +6,7 @@ use std::time::Duration;
 use diesel::QueryResult;
 use diesel::mysql::MysqlConnection;
 
-use crate::store::connection::classify::{Trouble, classify};
-use crate::store::connection::links::establish;
-use crate::store::connection::pauses::pauses;
+use crate::store::connection::{Trouble, classify, connect_within, pauses};
 use crate::store::error::{Result, StoreError};
 use crate::store::migrations::{SchemaState, schema_state};
 use crate::values::Secret;
@@ -35,7 +33,7 @@ impl Direct {
 
     /// Connects, whatever the database holds.
     pub fn connect_to_any_schema(url: &Secret) -> Result<Self> {
-        Ok(Self(establish(url, CONNECT_TIMEOUT, ())?))
+        Ok(Self(connect_within(url, CONNECT_TIMEOUT)?))
     }
 
     /// How the database's schema compares with this binary's.

@@ -47,7 +47,6 @@ struct Explained {
 }
 
 impl Database {
-    #[expect(clippy::disallowed_methods, reason = "scripts/test tells by it where its server is")]
     pub fn create() -> Self {
         let server_url = std::env::var("WXAUTH_TEST_DATABASE_URL")
             .expect("WXAUTH_TEST_DATABASE_URL is set: run the tests with scripts/test");

@@ -1,4 +1,4 @@
-//! How often, and after which pauses, a statement that met another one's is run again.
+//! How often, and after which pauses, work that met another's is run again.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(2);
 const LAST_PAUSE: Duration = Duration::from_millis(200);
 
 /// The pauses before each further try; jitter keeps two who met from meeting again.
-pub(in crate::store) fn pauses() -> ExponentialBackoff {
+pub fn pauses() -> ExponentialBackoff {
     ExponentialBuilder::new()
         .with_min_delay(FIRST_PAUSE)
         .with_max_delay(LAST_PAUSE)

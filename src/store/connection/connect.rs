@@ -1,0 +1,103 @@
+//! How a connection is made, and what it is told first.
+
+use std::io;
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection as _;
+use diesel::mysql::MysqlConnection;
+use diesel::prelude::*;
+use url::Url;
+
+use super::classify::{Trouble, classify, classify_connecting, unavailable};
+use crate::values::Secret;
+
+/// How long a statement waits for a lock that somebody else keeps, be it of a row, of a table or of
+/// the whole server: the least that can be said, the defaults being up to a year. Locks of our own
+/// are held for milliseconds.
+const LOCK_TIMEOUT_SECONDS: u32 = 1;
+/// How long the database keeps a connection on which it hears nothing, with the locks of its
+/// transaction. One that was cut off without a word would otherwise keep users from logging in for
+/// hours. Longer than the pool keeps an idle connection.
+const SILENCE_TIMEOUT_SECONDS: u32 = 120;
+/// The same for one in the middle of a transaction, where the database has such a limit: MariaDB
+/// does. Ours pause for no longer than the network takes.
+const SILENT_TRANSACTION_TIMEOUT_SECONDS: u32 = 3;
+/// How long a database may take to say its first word, where it is doubted whether it speaks.
+const GREETING_TIMEOUT: Duration = Duration::from_secs(2);
+const MYSQL_PORT: u16 = 3306;
+
+/// Connects, for a server. Blocks for as long as the database pleases.
+pub fn connect(url: &Secret) -> Result<MysqlConnection, Trouble> {
+    let mut connection = establish(url)?;
+    connection.batch_execute(&limits()).map_err(|error| classify(&error))?;
+    Ok(connection)
+}
+
+/// Connects, for a command: on a thread, as only that can be left behind where the client does not
+/// come back.
+pub fn connect_within(url: &Secret, limit: Duration) -> Result<MysqlConnection, Trouble> {
+    let url = url.clone();
+    let (sender, receiver) = sync_channel(1);
+    // Nobody waits any more after the limit; the connection is closed then.
+    thread::spawn(move || drop(sender.send(establish(&url))));
+    match receiver.recv_timeout(limit) {
+        Ok(established) => established,
+        Err(RecvTimeoutError::Timeout) => {
+            Err(unavailable(&format!("no answer for {} s", limit.as_secs())))
+        }
+        Err(RecvTimeoutError::Disconnected) => Err(unavailable("the client gave up")),
+    }
+}
+
+fn establish(url: &Secret) -> Result<MysqlConnection, Trouble> {
+    MysqlConnection::establish(url.expose()).map_err(|error| classify_connecting(&error))
+}
+
+/// Sets what the database bounds by itself. Only MariaDB reads what stands in the comment.
+fn limits() -> String {
+    format!(
+        "SET SESSION innodb_lock_wait_timeout = {LOCK_TIMEOUT_SECONDS}, \
+         lock_wait_timeout = {LOCK_TIMEOUT_SECONDS}, wait_timeout = {SILENCE_TIMEOUT_SECONDS} \
+         /*M!100300 , idle_transaction_timeout = {SILENT_TRANSACTION_TIMEOUT_SECONDS} */"
+    )
+}
+
+/// Whether something at the database's address speaks first, as MySQL's protocol has it, before long.
+///
+/// Asked only where a thread did not come back: the client would block for good on a database that
+/// accepts and says nothing. One that speaks may note an aborted connection, so not every new one
+/// begins with this.
+pub fn expect_greeting(url: &Secret) -> Result<(), Trouble> {
+    // Not for a socket in the file system: whoever owns that is on this machine.
+    let Some((host, port)) = tcp_address(url.expose()) else { return Ok(()) };
+    let unspoken = |error: io::Error| unavailable(&format!("no greeting: {error}"));
+    let mut last = Err(unavailable("the host has no address"));
+    for address in (host.as_str(), port).to_socket_addrs().map_err(unspoken)? {
+        last = hear_greeting(address).map_err(unspoken);
+        if last.is_ok() {
+            break;
+        }
+    }
+    last
+}
+
+fn hear_greeting(address: SocketAddr) -> io::Result<()> {
+    let stream = TcpStream::connect_timeout(&address, GREETING_TIMEOUT)?;
+    stream.set_read_timeout(Some(GREETING_TIMEOUT))?;
+    match stream.peek(&mut [0])? {
+        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        _ => Ok(()),
+    }
+}
+
+fn tcp_address(url: &str) -> Option<(String, u16)> {
+    let url = Url::parse(url).ok()?;
+    let names_socket = url.query_pairs().any(|(name, _)| name == "unix_socket");
+    // The client takes `localhost` for the socket.
+    let host = url.host_str().filter(|host| *host != "localhost" && !names_socket)?;
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    Some((host.to_owned(), url.port().unwrap_or(MYSQL_PORT)))
+}

@@ -1,0 +1,151 @@
+//! Connections that wait for their next use, and which of them can still be trusted.
+//!
+//! r2d2 would connect on threads of its own: a database that does not answer would block them for
+//! good, and one that refuses would be asked again only after a growing pause. So it lends slots,
+//! the last one used first, and never waits; the thread that has one connects.
+
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use diesel::mysql::MysqlConnection;
+use r2d2::{ManageConnection, PooledConnection};
+
+use super::classify::{Trouble, unavailable};
+use super::connect::{connect, expect_greeting};
+use crate::config::DatabaseConfig;
+use crate::values::Secret;
+
+/// Idle connections are closed before firewalls forget them, which takes most of them minutes.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// A slot is made at once; r2d2 asks for some limit.
+const SLOT_TIMEOUT: Duration = Duration::from_secs(1);
+/// However many connections fail at once, those that were made after the first are kept.
+const MIN_GENERATION: Duration = Duration::from_secs(1);
+
+pub struct Pool {
+    slots: r2d2::Pool<Slots>,
+    url: Secret,
+    generation: Mutex<Generation>,
+    /// Whether a thread has not come back, and no connection was made since.
+    is_doubted: AtomicBool,
+}
+
+/// Tells connections that were made before the database failed from those after.
+struct Generation {
+    number: u64,
+    begun: Option<Instant>,
+    last_success: Instant,
+}
+
+/// A connection for one piece of work. Dropping it closes the connection.
+pub struct Lease {
+    slot: PooledConnection<Slots>,
+    pub connection: MysqlConnection,
+    generation: u64,
+}
+
+impl Pool {
+    /// For so many threads, those that were written off included.
+    pub fn new(config: &DatabaseConfig, threads: u32) -> Self {
+        let slots = r2d2::Pool::builder()
+            .max_size(threads)
+            .min_idle(Some(0))
+            .idle_timeout(Some(IDLE_TIMEOUT))
+            .connection_timeout(SLOT_TIMEOUT)
+            .test_on_check_out(false)
+            .build_unchecked(Slots);
+        let generation =
+            Mutex::new(Generation { number: 0, begun: None, last_success: Instant::now() });
+        Self { slots, url: config.url.clone(), generation, is_doubted: AtomicBool::new(false) }
+    }
+
+    /// A connection of the present generation: an idle one, or a new one. Blocks.
+    pub fn lease(&self) -> Result<Lease, Trouble> {
+        let mut slot = self.slots.get().map_err(|error| unavailable(&error.to_string()))?;
+        let generation = self.lock().number;
+        let idle = slot.0.take().filter(|idle| idle.generation == generation);
+        let connection = match idle {
+            Some(idle) => idle.connection,
+            None => self.connect()?,
+        };
+        Ok(Lease { slot, connection, generation })
+    }
+
+    /// Takes back a connection that has just worked.
+    pub fn give_back(&self, lease: Lease) {
+        let Lease { mut slot, connection, generation } = lease;
+        self.lock().last_success = Instant::now();
+        slot.0 = Some(Idle { connection, generation });
+    }
+
+    /// A connection turned out to be dead: those as old as it may be so too, as after a restart of
+    /// the database, and are made anew rather than asked. What an older one meets changes nothing.
+    pub fn lost(&self, lease: Lease) {
+        let mut generation = self.lock();
+        if lease.generation == generation.number {
+            generation.begin_next();
+        }
+    }
+
+    /// What began then does not return. If others have succeeded since, that is its own trouble; if
+    /// none has, no connection is trusted any more. Either way a new one may hang too.
+    pub fn silent_since(&self, began: Instant) {
+        self.is_doubted.store(true, Ordering::Relaxed);
+        let mut generation = self.lock();
+        if generation.last_success < began {
+            generation.begin_next();
+        }
+    }
+
+    fn connect(&self) -> Result<MysqlConnection, Trouble> {
+        if self.is_doubted.load(Ordering::Relaxed) {
+            expect_greeting(&self.url)?;
+        }
+        let connection = connect(&self.url)?;
+        self.is_doubted.store(false, Ordering::Relaxed);
+        Ok(connection)
+    }
+
+    /// Every change is whole, so a thread that panicked left nothing half done.
+    fn lock(&self) -> MutexGuard<'_, Generation> {
+        self.generation.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Generation {
+    fn begin_next(&mut self) {
+        if self.begun.is_none_or(|begun| begun.elapsed() >= MIN_GENERATION) {
+            self.number += 1;
+            self.begun = Some(Instant::now());
+        }
+    }
+}
+
+struct Idle {
+    connection: MysqlConnection,
+    generation: u64,
+}
+
+/// The place of a connection, with one if it is idle. r2d2 throws away those that come back empty.
+struct Slot(Option<Idle>);
+
+struct Slots;
+
+impl ManageConnection for Slots {
+    type Connection = Slot;
+    type Error = Infallible;
+
+    fn connect(&self) -> Result<Slot, Infallible> {
+        Ok(Slot(None))
+    }
+
+    fn is_valid(&self, _: &mut Slot) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn has_broken(&self, slot: &mut Slot) -> bool {
+        slot.0.is_none()
+    }
+}
