@@ -73,7 +73,7 @@ pub const NAMES: [&str; 17] = [
     "wechat_timeout",
 ];
 
-/// One row of the error table in the README.
+/// One row of the error table in docs/http.md.
 struct Row {
     status: StatusCode,
     /// The status, and two digits that tell its errors apart.

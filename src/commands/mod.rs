@@ -18,7 +18,7 @@ use crate::{config, logging};
 
 /// Logs in WeChat mini-program users and opens their encrypted phone numbers.
 ///
-/// Configured by environment variables and .env; the README lists them.
+/// Configured by environment variables and .env; docs/configuration.md lists them.
 #[derive(Parser)]
 #[command(name = "wxauth", version)]
 pub struct Arguments {

@@ -1,4 +1,4 @@
-//! The accounts that the README sets up: each can do its work, and nothing else.
+//! The accounts that the docs set up: each can do its work, and nothing else.
 
 use crate::harness::{Account, Database, Server, World};
 
@@ -69,7 +69,7 @@ async fn an_account_of_a_view_can_read_the_view_and_nothing_else() {
 }
 
 #[test]
-fn a_view_whose_definer_is_gone_is_mended_as_the_readme_says() {
+fn a_view_whose_definer_is_gone_is_mended_as_the_docs_say() {
     let world = World::new();
     let migrating = Account::create(&world.database, "wxauth_migrate");
     migrate_as(&world, &migrating);

@@ -5,9 +5,7 @@ use std::net::TcpListener;
 use serde_json::json;
 use wxauth_sandbox::Fault;
 
-use crate::harness::{METRICS, Reader, Server, World};
-
-const README: &str = include_str!("../../README.md");
+use crate::harness::{METRICS, Reader, Server, World, docs_page};
 
 #[actix_rt::test]
 async fn requests_are_counted_by_endpoint_and_outcome() {
@@ -234,14 +232,14 @@ async fn no_secret_and_nothing_that_a_request_brought_is_told() {
 }
 
 #[actix_rt::test]
-async fn the_readme_lists_every_family_and_every_outcome_has_its_series() {
+async fn the_docs_list_every_family_and_every_outcome_has_its_series() {
     let world = World::new();
     let server = world.server_with(&[METRICS]);
     let text = Reader::of(&server).text().await;
 
-    let table = README.split("### Metrics").nth(1).and_then(|rest| rest.split("```").next());
-    let rows = table.expect("the README has the section").lines();
-    let listed = rows.filter_map(|line| line.strip_prefix("| `wxauth_")?.split(" | ").next());
+    let docs = docs_page("metrics");
+    let listed =
+        docs.lines().filter_map(|line| line.strip_prefix("| `wxauth_")?.split(" | ").next());
     let listed = listed.flat_map(|names| names.split(", "));
     let name = |name: &str| name.trim_matches('`').trim_start_matches("wxauth_").to_owned();
     let mut listed: Vec<_> = listed.map(name).collect();
@@ -256,9 +254,8 @@ async fn the_readme_lists_every_family_and_every_outcome_has_its_series() {
     told.sort();
     assert_eq!(listed, told);
 
-    let errors = README.split("### Errors").nth(1).and_then(|rest| rest.split("\n## ").next());
-    let rows = errors.expect("the README has the section").lines();
-    let rows: Vec<Vec<_>> = rows.map(|line| line.split(" | ").collect()).collect();
+    let docs = docs_page("http");
+    let rows: Vec<Vec<_>> = docs.lines().map(|line| line.split(" | ").collect()).collect();
     let is_error = |row: &&Vec<&str>| row.len() > 3 && row[1].parse::<u32>().is_ok();
     let names: Vec<_> = rows.iter().filter(is_error).map(|row| row[2].trim_matches('`')).collect();
     assert!(names.len() > 10, "{names:?}");

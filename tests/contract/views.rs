@@ -1,6 +1,6 @@
 //! The views that others read: what is in them, what is not, and that they are quick.
 
-use crate::harness::World;
+use crate::harness::{World, docs_page};
 
 const KEY: &str = "Y2FuYXJ5LXNlc3Npb24tMQ==";
 
@@ -37,11 +37,11 @@ async fn the_views_show_a_user_and_their_keys_and_no_secret() {
 fn the_columns_are_the_documented_ones() {
     let world = World::new();
     drop(world.server());
-    let readme = include_str!("../../README.md");
+    let docs = docs_page("admin");
 
     for view in ["session_overview", "user_overview"] {
-        let row = readme.lines().find(|line| line.starts_with(&format!("| `{view}` |")));
-        let columns = row.and_then(|row| row.split('|').nth(3)).expect("the README lists them");
+        let row = docs.lines().find(|line| line.starts_with(&format!("| `{view}` |")));
+        let columns = row.and_then(|row| row.split('|').nth(3)).expect("the docs list them");
         let documented: Vec<&str> = columns.split('`').skip(1).step_by(2).collect();
         let rest = format!(
             "FROM information_schema.columns WHERE table_schema = DATABASE()

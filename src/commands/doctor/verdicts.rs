@@ -44,7 +44,7 @@ pub fn no_connection(failure: ConnectFailure, cause: &str) -> Finding {
 
 pub fn unanswered(check: &'static str, error: &StoreError) -> Finding {
     let advice = match error.is_denied() {
-        true => "GRANT the account its privileges, as the README lists them",
+        true => "GRANT the account its privileges, as docs/operate.md lists them",
         false => "look at the database's log",
     };
     Finding::failed(check, format!("the database answered with an error: {error}"), advice)

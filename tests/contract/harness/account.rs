@@ -1,11 +1,11 @@
-//! An account of the database server, with the rights that the README gives it.
+//! An account of the database server, with the rights that the docs give it.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
 
-use super::{Database, readme_sql};
+use super::{Database, docs_sql};
 
 const PASSWORD: &str = "canary-password";
 
@@ -19,14 +19,14 @@ pub struct Account<'a> {
 }
 
 impl<'a> Account<'a> {
-    /// Runs the statements for this account in the README.
-    pub fn create(database: &'a Database, name_in_readme: &str) -> Self {
+    /// Runs the statements for this account in the docs.
+    pub fn create(database: &'a Database, name_in_docs: &str) -> Self {
         let number = CREATED.fetch_add(1, Ordering::Relaxed);
         // MySQL 5.6 allows 16 characters.
         let name = format!("t{}_{number}", std::process::id());
         let account = Self { database, name, password: PASSWORD };
-        let quoted = format!("'{name_in_readme}'");
-        let statements: Vec<String> = readme_sql(&format!("CREATE USER {quoted}"))
+        let quoted = format!("'{name_in_docs}'");
+        let statements: Vec<String> = docs_sql(&format!("CREATE USER {quoted}"))
             .split(';')
             .filter(|statement| statement.contains(&quoted))
             .map(|statement| {
@@ -36,7 +36,7 @@ impl<'a> Account<'a> {
                     .replace("IDENTIFIED BY '…'", &format!("IDENTIFIED BY '{PASSWORD}'"))
             })
             .collect();
-        assert!(statements.len() >= 2, "{name_in_readme} is created and granted something");
+        assert!(statements.len() >= 2, "{name_in_docs} is created and granted something");
         for statement in statements {
             database.execute(&statement);
         }

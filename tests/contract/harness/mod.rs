@@ -3,19 +3,19 @@
 mod account;
 mod command;
 mod database;
+mod docs;
 mod http;
 mod metrics;
 mod page;
-mod readme;
 mod relay;
 mod server;
 
 pub use self::account::Account;
 pub use self::command::{Finished, TemporaryFile};
 pub use self::database::{Database, Open};
+pub use self::docs::{docs_page, docs_sql};
 pub use self::http::{Answer, Client};
 pub use self::metrics::{METRICS, Reader};
-pub use self::readme::readme_sql;
 pub use self::relay::Relay;
 pub use self::server::Server;
 use wxauth_sandbox::{Options, Sandbox};

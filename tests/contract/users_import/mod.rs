@@ -5,7 +5,7 @@ mod rows;
 
 use serde_json::Value;
 
-use crate::harness::{Finished, Server, TemporaryFile, World, readme_sql};
+use crate::harness::{Finished, Server, TemporaryFile, World, docs_sql};
 
 const KEY: &str = "Y2FuYXJ5LXNlc3Npb24tMQ==";
 const OTHER_KEY: &str = "Y2FuYXJ5LXNlc3Npb24tMg==";
@@ -174,7 +174,7 @@ fn a_user_who_is_erased_while_their_key_is_imported_keeps_none() {
 }
 
 #[actix_rt::test]
-async fn the_sql_of_the_readme_takes_over_an_old_table() {
+async fn the_sql_of_the_docs_takes_over_an_old_table() {
     let world = migrated_world();
     world.wechat.login("alice");
     let (openid, key) = (world.wechat.openid("alice"), world.wechat.session_key("alice"));
@@ -190,7 +190,7 @@ async fn the_sql_of_the_readme_takes_over_an_old_table() {
              ('oBadKey', 'AAAA', NULL, NULL),
              ('o bad', '{KEY}', NULL, NULL)"
     ));
-    let statements = readme_sql("legacy.wx_users").replace("legacy.wx_users", "wx_users");
+    let statements = docs_sql("legacy.wx_users").replace("legacy.wx_users", "wx_users");
 
     let mut all = Vec::new();
     for _ in 0..2 {
