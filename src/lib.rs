@@ -1,8 +1,8 @@
 //! wxauth: logs in WeChat mini-program users and opens their encrypted phone numbers.
 //!
 //! A request enters at [`http`], where it becomes valid [`values`], and is handed to a verb:
-//! [`login`] or [`phone`]. The verbs use [`wechat`] and [`store`], which know nothing of each other.
-//! Whatever fails becomes an [`error`]. `ARCHITECTURE.md` has the map.
+//! [`login`] or [`phone`]. The verbs use [`wechat`] and [`store`], which know nothing of each
+//! other. Whatever fails becomes an [`error`]. `ARCHITECTURE.md` has the map.
 
 pub mod arrivals;
 pub mod commands;

@@ -1,8 +1,19 @@
 //! A code becomes a stored key: the verb that every login shares.
 //!
-//! A code works once at WeChat, but pages post it again: a double tap, a retry after a lost answer.
-//! So the exchange does not belong to the request that asked for it. It runs to its end even if
-//! that one hangs up, and everybody who posts the code gets its outcome.
+//! Wanted: a code is exchanged once, whoever posts it how often; everybody who posts it within its
+//! five minutes gets its openid; what WeChat gave is never lost. So the exchange does not belong to
+//! the request that asked for it: it runs to its end even if that one hangs up.
+//!
+//! The races:
+//! - *The same code twice, here*: the second joins the first ([`codes`]), and hears its outcome.
+//! - *The same code in two processes*: WeChat refuses the second exchange. The answer is read from
+//!   the row that the other process stores, waited for until the grace is over.
+//! - *The store fails after the exchange*: what WeChat gave is kept in memory, and stored when the
+//!   page tries again, without asking WeChat.
+//! - *A code that brought a key which was revoked or erased since*: its row is asked, not the
+//!   memory, so it is rejected.
+//! - *A login beside the decryption that needs it*: who waits for the key is told after the commit,
+//!   never before ([`crate::arrivals`]).
 
 mod codes;
 

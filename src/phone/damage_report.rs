@@ -1,4 +1,5 @@
-//! Tells the operator now and then that pages damage their base64: only the page's author can end it.
+//! Tells the operator now and then that pages damage their base64: only the page's author can end
+//! it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,18 @@
 //! An openid and encrypted data become a stored phone: the verb that every phone call shares.
+//!
+//! Wanted: data that any living key of the user opens is opened, the first time; a failure tells
+//! nothing about why, neither by its answer nor by its time.
+//!
+//! The races:
+//! - *Late login*: the tap overtook the login whose key it needs. Where no key opens the data, the
+//!   answer waits until a key comes that was not tried, here or in another process, or the grace is
+//!   over; then it looks once more, as the key may have come between the last look and the end of
+//!   the wait.
+//! - *A login that replaces the key around the tap*: the older key is still in the ring, and is
+//!   tried.
+//! - *The same data twice*: the number is stored already, so the second writes nothing.
+//! - *An erasure between the ring and the write*: nobody is there to save the phone of, so the page
+//!   is told to log in.
 
 mod damage_report;
 pub mod open_data;

@@ -1,4 +1,18 @@
 //! What a login writes: its user if they are new, its key, its code; for one login or many.
+//!
+//! Wanted: concurrent logins of one user lose no key and never fail; no key is ever stored without
+//! a user; what was answered is committed.
+//!
+//! The races:
+//! - *Two batches with the same users*: both write keys, and then users, in the order of their
+//!   names, so neither waits for the other in a circle.
+//! - *An erasure beside a login*: the eraser locks the range of a user's keys before it removes the
+//!   user. A key that is written before that is removed with the others; one that is written after
+//!   it waits, then finds no user, and makes a new one in the same transaction.
+//! - *The same new user in two processes*: the second insert is ignored, its key is stored all the
+//!   same.
+//! - *A purge beside a login that brings an expired key again*: the row is gone or it is moved
+//!   forward; the upsert does whichever is needed.
 
 use std::collections::BTreeMap;
 

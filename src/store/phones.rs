@@ -1,4 +1,7 @@
 //! A user's phone: the columns in `users`, and `phone_history` for the numbers that it replaced.
+//!
+//! The race: *the replay of an old phone*, sent again or overtaken. WeChat's time in the data
+//! decides, not the order of arrival: what is older than the stored number changes nothing.
 
 use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;

@@ -84,6 +84,73 @@ async fn a_request_waits_for_slow_statements_no_longer_than_for_one() {
     page.post_phone(&openid, &data).await.assert_ok();
 }
 
+/// The login takes two statements of 2 s here, and so does the phone after it.
+#[actix_rt::test]
+async fn a_login_and_a_phone_in_one_call_wait_no_longer_than_one_of_them() {
+    let world = World::new();
+    let server = world.server();
+    let page = server.client();
+    page.log_in(&world, "alice").await;
+    let (code, data) = (world.wechat.login("alice"), world.wechat.phone("alice"));
+    world.database.execute(
+        "RENAME TABLE users TO all_users;
+         CREATE VIEW users AS SELECT * FROM all_users WHERE SLEEP(2) = 0",
+    );
+
+    let answer = page.post_user(&code, &data).await;
+
+    answer.assert_error(503, 50300, "database_unavailable", false);
+    assert!(answer.elapsed >= Duration::from_secs(4), "alice logged in: {:?}", answer.elapsed);
+    assert!(answer.elapsed < LONGEST, "{:?}", answer.elapsed);
+    world.database.execute("DROP VIEW users; RENAME TABLE all_users TO users");
+    page.post_user(&code, &data).await.assert_ok();
+    assert_eq!(world.wechat.exchanges_of(&code), 1);
+}
+
+/// Each of eight connections is found dead by a request of its own, all at the same time.
+#[actix_rt::test]
+async fn connections_that_are_made_while_others_are_found_dead_are_kept() {
+    const REQUESTS: usize = 8;
+    let world = World::new();
+    let server = world.server();
+    let page = server.client();
+    let code = world.wechat.login("alice");
+    page.post_code(&code).await.assert_ok();
+    let connections = || {
+        world.database.column(
+            "id",
+            "FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()",
+        )
+    };
+    // A code that is posted again is looked up by a statement of its own.
+    let post_together = async || {
+        let lock = world.database.begin("LOCK TABLES sessions WRITE");
+        let post = |_| {
+            let (page, code) = (page.clone(), code.clone());
+            actix_rt::spawn(async move { page.post_code(&code).await })
+        };
+        let posts: Vec<_> = (0..REQUESTS).map(post).collect();
+        world.database.wait_for_statements("SELECT `sessions`", REQUESTS as u64).await;
+        drop(lock);
+        for post in posts {
+            post.await.expect("no post panics").assert_ok();
+        }
+        let mut connections = connections();
+        connections.sort_unstable();
+        connections
+    };
+    let first = post_together().await;
+    for connection in first.iter().flatten() {
+        world.database.execute(&format!("KILL {connection}"));
+    }
+
+    let second = post_together().await;
+    let third = post_together().await;
+
+    assert!(first.iter().all(|connection| !second.contains(connection)), "all were killed");
+    assert_eq!(second, third, "each was made once and is used again");
+}
+
 /// The transaction of two joined logins is left open at the database, with their keys locked, by a
 /// connection that is never closed.
 #[actix_rt::test]

@@ -1,17 +1,17 @@
 //! Who owns a connection to the database, and how work gets to it.
 //!
 //! diesel's MySQL connection has no timeouts: a database that falls silent blocks the thread that
-//! asked it, for good. So connections belong to plain threads ([`workers`]), never to the runtime's,
-//! and nobody waits for a thread without an end:
+//! asked it, for good. So connections belong to plain threads ([`workers`]), never to the
+//! runtime's, and nobody waits for a thread without an end:
 //!
 //! - Work waits in a bounded [`queue`] for each kind, and requests of one kind are joined into one
 //!   statement. A request is answered at its own deadline, which its [`budget`] knows; that ends no
 //!   thread.
 //! - A thread whose statement does not return is written off and replaced, by the one watchdog.
-//! - A connection that fails is thrown away with all that are as old as it: [`pool`] tells them apart
-//!   by their generation.
-//! - [`connect`] makes a connection, [`classify`] says what helps against an error, [`retry`] how
-//!   often work is run again.
+//! - A connection that fails is thrown away with all that are as old as it: [`pool`] tells them
+//!   apart by their generation.
+//! - [`mod@connect`] makes a connection, [`mod@classify`] says what helps against an error,
+//!   [`retry`] how often work is run again.
 
 mod budget;
 mod classify;

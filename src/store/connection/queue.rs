@@ -1,8 +1,11 @@
 //! Work of one kind that waits for a thread, joined into one statement where it can be.
 //!
 //! A thread that becomes free takes all that wait, up to [`MAX_BATCH`], and runs one statement for
-//! them; meanwhile the next ones gather. So the more requests there are, the less each costs, and one
-//! that comes alone waits for nobody.
+//! them; meanwhile the next ones gather. So the more requests there are, the less each costs, and
+//! one that comes alone waits for nobody.
+//!
+//! The race: *a conflict in a batch*, or a row in it that the database refuses. All of it was
+//! rolled back, so its requests are run one by one; each gets its own outcome.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

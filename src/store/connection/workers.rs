@@ -1,8 +1,16 @@
 //! The threads that own connections, and the one that watches over them.
 //!
 //! A free thread takes the work that has waited longest. Threads that are slow do not count against
-//! the limit of their kind, so that others start beside them; one that does not return is written off
-//! and replaced. One thread never takes writes, so that keys can be read while writes wait for a lock.
+//! the limit of their kind, so that others start beside them; one that does not return is written
+//! off and replaced. One thread never takes writes, so that keys can be read while writes wait for
+//! a lock.
+//!
+//! The races:
+//! - *A statement that never returns*: its requests are answered at their own deadlines; the
+//!   watchdog gives its place to another thread. Should it return after all, the thread sees that
+//!   it was written off, throws its connection away and ends.
+//! - *Work that comes while the last thread falls asleep*: both look at the queues with the state
+//!   locked, so one of them sees the other.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};

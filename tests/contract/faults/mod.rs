@@ -5,6 +5,7 @@ mod checker;
 mod footprint;
 mod kills;
 mod load;
+mod locks;
 mod mariadb;
 mod refusals;
 mod restarts;

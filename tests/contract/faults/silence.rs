@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use super::mariadb::Mariadb;
 use super::scene::Scene;
+use crate::harness::{Database, World};
 
 /// Longer than any request may wait.
 const FROZEN: Duration = Duration::from_secs(10);
+/// The contract's 30 s, and what a loaded machine may add.
+const LONGEST_STOP: Duration = Duration::from_secs(40);
 
 #[actix_rt::test]
 async fn a_frozen_database_is_survived() {
@@ -52,4 +55,24 @@ async fn a_listener_that_accepts_and_never_speaks_is_survived() {
     relay.cut();
     relay.mend();
     scene.assert_unharmed();
+}
+
+#[actix_rt::test]
+async fn a_frozen_database_does_not_keep_the_server_from_ending() {
+    let mariadb = Mariadb::start(&[]);
+    let world = World::on(Database::that_dies_with(&mariadb.url()));
+    let server = world.server();
+    let page = server.client();
+    let openid = page.log_in(&world, "alice").await;
+    // Leaves a count that is written at the end.
+    page.post_phone(&openid, &world.wechat.phone("alice")).await.assert_ok();
+
+    mariadb.freeze();
+    let refused = page.post_phone(&openid, &world.wechat.phone("alice")).await;
+    refused.assert_error(503, 50300, "database_unavailable", false);
+    server.signal("TERM");
+    let (status, log) = server.wait_at_most(LONGEST_STOP);
+    mariadb.thaw();
+
+    assert_eq!(status.and_then(|status| status.code()), Some(0), "{log}");
 }

@@ -118,6 +118,18 @@ impl Server {
         assert!(sent.is_ok_and(|status| status.success()), "kill -s {name}");
     }
 
+    /// The same as [`Server::wait`], but for no longer; without a status it still runs.
+    pub fn wait_at_most(mut self, patience: Duration) -> (Option<ExitStatus>, String) {
+        const PAUSE: Duration = Duration::from_millis(20);
+        let deadline = Instant::now() + patience;
+        let mut status = None;
+        while status.is_none() && Instant::now() < deadline {
+            thread::sleep(PAUSE);
+            status = self.child.try_wait().expect("the process is ours");
+        }
+        (status, self.log())
+    }
+
     /// Waits until the process ends by itself, and returns how, and its whole log.
     pub fn wait(mut self) -> (ExitStatus, String) {
         let status = self.child.wait().expect("the process is ours");
