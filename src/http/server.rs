@@ -13,7 +13,7 @@ use actix_web::{App, HttpServer};
 use super::edge::edge;
 use super::endpoints;
 use super::request::MAX_BODY_BYTES;
-use super::stopping::{Closing, stop_on_signal};
+use super::stopping::{Closing, LAST_LOGINS, SHUTDOWN_SECONDS, stop_on_signal};
 use crate::arrivals::Arrivals;
 use crate::config::Config;
 use crate::key_ages::KeyAges;
@@ -23,10 +23,6 @@ use crate::phone::{DamageReport, Phones};
 use crate::purge;
 use crate::store::Store;
 
-/// What SIGTERM leaves to requests that are under way, and then to logins whose caller is gone:
-/// together below the 30 s after which orchestrators lose their patience.
-const SHUTDOWN_SECONDS: u64 = 20;
-const LAST_LOGINS: Duration = Duration::from_secs(4);
 /// Longer than common load balancers' own, so that it is they who close.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 

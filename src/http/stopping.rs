@@ -9,6 +9,10 @@ use actix_rt::signal::unix::{SignalKind, signal};
 use actix_rt::time::sleep;
 use actix_web::dev::ServerHandle;
 
+/// What SIGTERM leaves to requests that are under way, and then to logins whose caller is gone:
+/// together below the 30 s after which orchestrators lose their patience.
+pub const SHUTDOWN_SECONDS: u64 = 20;
+pub const LAST_LOGINS: Duration = Duration::from_secs(4);
 /// Between the last connection that is accepted and the end of idle ones. actix closes a connection
 /// that waits for a request at once, even if the request is on its way, so each gets this long to
 /// deliver it; and who sends one request after the other hears `Connection: close` in this time.

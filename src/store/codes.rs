@@ -7,9 +7,9 @@ use chrono::{NaiveDateTime, TimeDelta};
 use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
 
-use super::new_keys::{InsertCodes, NewKey};
 use super::sessions::{CODE_LIFETIME_SECONDS, IN_LIST, StoredLogin, read_key_id, stored_login};
 use super::sql::{CodeIsRecent, OneOf, UtcNow, filled_up};
+use super::upsert::{InsertCodes, NewKey};
 use crate::schema::{further_codes, sessions};
 use crate::values::CodeHash;
 

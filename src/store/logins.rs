@@ -22,9 +22,9 @@ use diesel::prelude::*;
 
 use super::codes;
 use super::connection::{MAX_BATCH, Statement};
-use super::new_keys::{NewKey, OneOfKeys, Upsert, UpsertOne};
 use super::sessions::{KeyId, Login, StoredLogin, stored_login};
 use super::sql::{UtcNow, filled_up};
+use super::upsert::{NewKey, OneOfKeys, Upsert, UpsertOne};
 use crate::schema::{sessions, users};
 use crate::values::UnionId;
 

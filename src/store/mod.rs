@@ -12,11 +12,11 @@ mod handle;
 mod key_ages;
 mod logins;
 mod migrations;
-mod new_keys;
 mod phones;
 mod rings;
 mod sessions;
 mod sql;
+mod upsert;
 mod users;
 
 pub use self::admin::{

@@ -84,7 +84,6 @@ struct Busy {
     id: u64,
     kind: usize,
     since: Instant,
-    is_slow: bool,
     /// When it asked the database for what it waits for now.
     asked: Instant,
     is_written_off: Arc<AtomicBool>,
@@ -137,7 +136,8 @@ impl Shared {
     fn is_open(&self, state: &State, kind: usize) -> bool {
         let Some(rules) = self.kinds.get(kind) else { return false };
         let writes = |kind: usize| self.kinds.get(kind).is_some_and(|kind| kind.writes());
-        let at_it = state.busy.iter().filter(|busy| busy.kind == kind && !busy.is_slow).count();
+        let at_it = |busy: &&Busy| busy.kind == kind && busy.since.elapsed() < SLOW;
+        let at_it = state.busy.iter().filter(at_it).count();
         let writers = state.busy.iter().filter(|busy| writes(busy.kind)).count();
         at_it < rules.max_threads() && (!rules.writes() || writers < self.max_writers)
     }
@@ -153,10 +153,8 @@ impl Shared {
         loop {
             thread::sleep(WATCH_PAUSE);
             let mut state = self.lock();
-            for busy in &mut state.busy {
-                busy.is_slow |= busy.since.elapsed() >= SLOW;
-            }
             self.write_off(&mut state);
+            // Beside one that has become slow.
             self.wake_one(&mut state);
         }
     }
@@ -240,7 +238,7 @@ impl Worker {
             let Some(batch) = Arc::clone(work).take() else { continue };
             let (id, since) = (self.id, Instant::now());
             let is_written_off = Arc::clone(&self.is_written_off);
-            state.busy.push(Busy { id, kind, since, is_slow: false, asked: since, is_written_off });
+            state.busy.push(Busy { id, kind, since, asked: since, is_written_off });
             return Some(batch);
         }
         None
