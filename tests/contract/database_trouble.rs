@@ -107,48 +107,49 @@ async fn a_login_and_a_phone_in_one_call_wait_no_longer_than_one_of_them() {
     assert_eq!(world.wechat.exchanges_of(&code), 1);
 }
 
-/// Each of eight connections is found dead by a request of its own, all at the same time.
+/// Two requests are at work when first one's connection is killed, and, when that has another one,
+/// the other's: what that meets concerns connections as old as its own.
 #[actix_rt::test]
-async fn connections_that_are_made_while_others_are_found_dead_are_kept() {
-    const REQUESTS: usize = 8;
+async fn a_connection_that_was_made_after_a_failure_outlives_the_next_of_the_old_ones() {
     let world = World::new();
     let server = world.server();
     let page = server.client();
     let code = world.wechat.login("alice");
     page.post_code(&code).await.assert_ok();
-    let connections = || {
-        world.database.column(
-            "id",
-            "FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()",
-        )
-    };
+    world.database.execute(
+        "RENAME TABLE sessions TO all_sessions;
+         CREATE VIEW sessions AS SELECT * FROM all_sessions WHERE SLEEP(1.5) = 0",
+    );
     // A code that is posted again is looked up by a statement of its own.
-    let post_together = async || {
-        let lock = world.database.begin("LOCK TABLES sessions WRITE");
-        let post = |_| {
-            let (page, code) = (page.clone(), code.clone());
-            actix_rt::spawn(async move { page.post_code(&code).await })
-        };
-        let posts: Vec<_> = (0..REQUESTS).map(post).collect();
-        world.database.wait_for_statements("SELECT `sessions`", REQUESTS as u64).await;
-        drop(lock);
-        for post in posts {
-            post.await.expect("no post panics").assert_ok();
-        }
-        let mut connections = connections();
-        connections.sort_unstable();
-        connections
+    let post = || {
+        let (page, code) = (page.clone(), code.clone());
+        actix_rt::spawn(async move { page.post_code(&code).await })
     };
-    let first = post_together().await;
-    for connection in first.iter().flatten() {
+    let at_work = async || {
+        world.database.wait_for_statements("SELECT `sessions`", 2).await;
+        let running = "FROM information_schema.processlist \
+                       WHERE db = DATABASE() AND info LIKE 'SELECT `sessions`%' ORDER BY id";
+        let ids = world.database.column("id", running);
+        assert_eq!(ids.len(), 2, "both are still at work");
+        ids.into_iter().flatten().collect::<Vec<_>>()
+    };
+
+    let posts = [post(), post()];
+    let old = at_work().await;
+    let mut new = Vec::new();
+    for connection in old {
         world.database.execute(&format!("KILL {connection}"));
+        world.database.wait_for_its_end(&connection);
+        new = at_work().await;
     }
-
-    let second = post_together().await;
-    let third = post_together().await;
-
-    assert!(first.iter().all(|connection| !second.contains(connection)), "all were killed");
-    assert_eq!(second, third, "each was made once and is used again");
+    for post in posts {
+        post.await.expect("no post panics").assert_ok();
+    }
+    let posts = [post(), post()];
+    assert_eq!(at_work().await, new, "each was made once and is used again");
+    for post in posts {
+        post.await.expect("no post panics").assert_ok();
+    }
 }
 
 /// The transaction of two joined logins is left open at the database, with their keys locked, by a

@@ -191,3 +191,33 @@ async fn statements_that_wait_for_a_lock_do_not_keep_others_waiting_with_them() 
         login.await.expect("no login panics").assert_ok();
     }
 }
+
+/// More writes than a runtime has threads that may block.
+#[actix_rt::test]
+async fn however_many_writes_wait_for_a_lock_keys_are_read() {
+    const WRITES: usize = 280;
+    let world = World::new();
+    let server = world.server_with(&[("WORKERS", "1"), ("DATABASE_POOL_SIZE", "300")]);
+    let page = server.client();
+    let tap = |name: &str, openid: &str| {
+        let (page, openid) = (page.clone(), openid.to_owned());
+        let data = world.wechat.phone(name);
+        actix_rt::spawn(async move { page.post_phone(&openid, &data).await })
+    };
+    let alice = page.log_in(&world, "alice").await;
+    tap("alice", &alice).await.expect("no tap panics").assert_ok();
+    let mut users = Vec::new();
+    for name in names(WRITES) {
+        let openid = page.log_in(&world, &name).await;
+        users.push((name, openid));
+    }
+    let lock = world.database.begin("SELECT id FROM users FOR UPDATE");
+
+    let writes: Vec<_> = users.iter().map(|(name, openid)| tap(name, openid)).collect();
+    world.database.wait_for_statements("SELECT `users`", 200).await;
+    tap("alice", &alice).await.expect("no tap panics").assert_ok();
+
+    let waiting = writes.iter().filter(|write| !write.is_finished()).count();
+    assert_eq!(waiting, WRITES, "alice was answered before any of them");
+    drop(lock);
+}

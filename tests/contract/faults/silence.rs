@@ -68,8 +68,6 @@ async fn a_frozen_database_does_not_keep_the_server_from_ending() {
     page.post_phone(&openid, &world.wechat.phone("alice")).await.assert_ok();
 
     mariadb.freeze();
-    let refused = page.post_phone(&openid, &world.wechat.phone("alice")).await;
-    refused.assert_error(503, 50300, "database_unavailable", false);
     server.signal("TERM");
     let (status, log) = server.wait_at_most(LONGEST_STOP);
     mariadb.thaw();

@@ -122,15 +122,25 @@ impl Database {
         values.remove(0)
     }
 
-    /// Waits until so many statements that begin like this run in this database.
+    /// Waits until so many statements, at least, that begin like this run in this database.
     pub async fn wait_for_statements(&self, beginning: &str, count: u64) {
         let running = format!(
             "FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE '{beginning}%'"
         );
         let deadline = Instant::now() + LOCK_WAIT_PATIENCE;
-        while self.count(&running) != count {
+        while self.count(&running) < count {
             assert!(Instant::now() < deadline, "not {count} times {beginning}");
             actix_rt::task::yield_now().await;
+        }
+    }
+
+    /// Waits until a connection that was killed is gone.
+    pub fn wait_for_its_end(&self, connection: &str) {
+        let running = format!("FROM information_schema.processlist WHERE id = {connection}");
+        let deadline = Instant::now() + LOCK_WAIT_PATIENCE;
+        while self.count(&running) != 0 {
+            assert!(Instant::now() < deadline, "{connection} goes on");
+            std::thread::yield_now();
         }
     }
 
