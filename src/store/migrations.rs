@@ -79,7 +79,7 @@ fn lock(connection: &mut MysqlConnection, wait_seconds: i64) -> QueryResult<bool
     }
     // Locks are the whole server's, so the name holds the database's, in MySQL's 64 characters.
     let locked: Locked = diesel::sql_query(
-        "SELECT GET_LOCK(CONCAT('wxauth migrate ', LEFT(MD5(DATABASE()), 16)), ?) AS locked",
+        "SELECT GET_LOCK(CONCAT('wxauth migrate ', LEFT(SHA2(DATABASE(), 256), 16)), ?) AS locked",
     )
     .bind::<BigInt, _>(wait_seconds)
     .get_result(connection)?;

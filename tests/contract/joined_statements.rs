@@ -1,6 +1,6 @@
 //! Statements of concurrent requests, joined into one: each request still gets its own outcome.
 
-use crate::harness::{Answer, METRICS, Open, Reader, Server, World};
+use crate::harness::{Answer, METRICS, Open, Reader, Server, World, numbers};
 
 /// Two that write, and the one that never does.
 const THREE_CONNECTIONS: (&str, &str) = ("DATABASE_POOL_SIZE", "3");
@@ -141,8 +141,7 @@ async fn the_newest_keys_are_tried_also_of_users_with_very_many() {
     let page = server.client();
     let users = ["alice", "bob", "carol", "dave"];
     let mut openids = Vec::new();
-    let numbers: Vec<_> = (1..=600).map(|number| format!("SELECT {number} AS number")).collect();
-    let numbers = numbers.join(" UNION ALL ");
+    let numbers = numbers(600);
     for name in users {
         let openid = page.log_in(&world, name).await;
         // Each an hour older than the one before, and all older than the real one.
@@ -150,7 +149,7 @@ async fn the_newest_keys_are_tried_also_of_users_with_very_many() {
             "INSERT INTO sessions SELECT openid, CONCAT(LPAD(number, 6, '0'), 'ffffffffff'), \
              'AAAAAAAAAAAAAAAAAAAAAA==', UNHEX(SHA2(CONCAT(openid, number), 256)), code_brought_at, code_minute, \
              first_seen_at - INTERVAL number HOUR, issued_at - INTERVAL number HOUR, expires_at \
-             FROM sessions JOIN ({numbers}) numbers WHERE openid = '{openid}'"
+             FROM sessions JOIN {numbers} WHERE openid = '{openid}'"
         ));
         openids.push(openid);
     }

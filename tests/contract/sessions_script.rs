@@ -1,36 +1,13 @@
 //! `scripts/sessions`: the example of an admin's own script, run as they would.
 
-use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use crate::harness::{Account, Database, World};
+use crate::harness::{Account, Database, OptionFile, World};
 
 const KEY: &str = "Y2FuYXJ5LXNlc3Npb24tMQ==";
 
-/// An option file of the client, removed when dropped.
-struct OptionFile(PathBuf);
-
-impl OptionFile {
-    fn of(account: &Account<'_>, database: &Database) -> Self {
-        let (host, port) = database.address().split_once(':').expect("host:port");
-        let (name, password) = (&account.name, account.password);
-        let path = std::env::temp_dir().join(format!("wxauth-{name}.cnf"));
-        let text = format!(
-            "[client]\nprotocol = tcp\nhost = {host}\nport = {port}\nuser = {name}\npassword = {password}\n"
-        );
-        std::fs::write(&path, text).expect("the temporary directory can be written");
-        Self(path)
-    }
-
-    fn option(&self) -> String {
-        format!("--defaults-file={}", self.0.display())
-    }
-}
-
-impl Drop for OptionFile {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
+fn option_file(account: &Account<'_>, database: &Database) -> OptionFile {
+    OptionFile::of(&account.name, account.password, database.address())
 }
 
 fn run(arguments: &[&str]) -> Output {
@@ -54,7 +31,7 @@ fn it_reports_on_all_keys_and_on_one_users() {
         "UPDATE sessions SET expires_at = UTC_TIMESTAMP(3) - INTERVAL 1 HOUR WHERE openid = 'oBob'",
     );
     let account = Account::create(database, "wxauth_report");
-    let file = OptionFile::of(&account, database);
+    let file = option_file(&account, database);
 
     let all = run(&[&file.option(), database.name()]);
     let report = text(&all.stdout);
@@ -80,7 +57,7 @@ fn an_empty_database_and_wrong_use_end_in_a_sentence() {
     let world = World::new();
     drop(world.server());
     let account = Account::create(&world.database, "wxauth_report");
-    let file = OptionFile::of(&account, &world.database);
+    let file = option_file(&account, &world.database);
     let database = world.database.name();
 
     let empty = run(&[&file.option(), database]);

@@ -110,7 +110,7 @@ fn two_migrations_at_once_both_end_well() {
 }
 
 /// What `wxauth migrate` holds while it works.
-const MIGRATION_LOCK: &str = "CONCAT('wxauth migrate ', LEFT(MD5(DATABASE()), 16))";
+const MIGRATION_LOCK: &str = "CONCAT('wxauth migrate ', LEFT(SHA2(DATABASE(), 256), 16))";
 
 #[test]
 fn a_migration_waits_until_the_one_before_it_has_recorded_its_versions() {

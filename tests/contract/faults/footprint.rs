@@ -31,9 +31,7 @@ impl Footprint {
             let number = line.and_then(|line| line.split_whitespace().next());
             number.and_then(|number| number.parse().ok()).expect(name)
         };
-        let connections = database.count(
-            "FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()",
-        );
+        let connections = database.count(&database.connections());
         Self { threads: number("Threads:"), memory_kib: number("VmRSS:"), connections }
     }
 

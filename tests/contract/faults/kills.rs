@@ -16,16 +16,15 @@ const STATEMENTS: usize = 20;
 /// For statements to kill; never reached under load.
 const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(1);
-const CONNECTIONS: &str =
-    "FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()";
 
 #[actix_rt::test]
 async fn a_killed_connection_costs_nobody_an_answer() {
     let scene = Scene::new();
 
+    // The one that works, if one does.
+    let connections = scene.world.database.connections();
+    let busy = format!("{connections} ORDER BY command = 'Sleep', RAND() LIMIT 1");
     for _ in 0..TIMES {
-        // The one that works, if one does.
-        let busy = format!("{CONNECTIONS} ORDER BY command = 'Sleep', RAND() LIMIT 1");
         assert_eq!(kill(&scene, "KILL", &busy), 1);
         scene.load.wait_for_acknowledged(BETWEEN);
     }
@@ -39,8 +38,9 @@ async fn a_killed_connection_costs_nobody_an_answer() {
 async fn connections_killed_all_at_once_cost_nobody_an_answer() {
     let scene = Scene::new();
 
+    let connections = scene.world.database.connections();
     for _ in 0..TIMES {
-        assert_ne!(kill(&scene, "KILL", CONNECTIONS), 0);
+        assert_ne!(kill(&scene, "KILL", &connections), 0);
         scene.load.wait_for_acknowledged(BETWEEN);
     }
 
@@ -53,7 +53,8 @@ async fn connections_killed_all_at_once_cost_nobody_an_answer() {
 async fn killed_statements_are_survived() {
     let scene = Scene::new();
 
-    let running = format!("{CONNECTIONS} AND command IN ('Query', 'Execute')");
+    let connections = scene.world.database.connections();
+    let running = format!("{connections} WHERE command IN ('Query', 'Execute')");
     let (mut killed, deadline) = (0, Instant::now() + PATIENCE);
     while killed < STATEMENTS {
         killed += kill(&scene, "KILL QUERY", &running);

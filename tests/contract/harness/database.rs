@@ -1,4 +1,4 @@
-//! A database of a test's own, on the private MariaDB that `scripts/test` starts.
+//! A database of a test's own, on the private server that `scripts/test` starts, whichever it is.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -7,6 +7,8 @@ use diesel::connection::SimpleConnection as _;
 use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
+
+use super::OptionFile;
 
 static CREATED: AtomicU32 = AtomicU32::new(0);
 
@@ -36,14 +38,6 @@ pub struct Database {
 struct Value {
     #[diesel(sql_type = Nullable<Text>)]
     value: Option<String>,
-}
-
-#[derive(QueryableByName)]
-struct Explained {
-    #[diesel(sql_type = Text)]
-    table: String,
-    #[diesel(sql_type = Nullable<Text>)]
-    key: Option<String>,
 }
 
 impl Database {
@@ -83,8 +77,17 @@ impl Database {
 
     /// The password in the URL.
     pub fn password(&self) -> &str {
+        self.account().1
+    }
+
+    fn user(&self) -> &str {
+        self.account().0
+    }
+
+    fn account(&self) -> (&str, &str) {
         let (account, _) = self.server_url.rsplit_once('@').expect("the URL names a user");
-        account.rsplit_once(':').expect("the URL holds a password").1
+        let account = account.trim_start_matches("mysql://");
+        account.split_once(':').expect("the URL holds a password")
     }
 
     /// The same database for another account.
@@ -124,9 +127,7 @@ impl Database {
 
     /// Waits until so many statements, at least, that begin like this run in this database.
     pub async fn wait_for_statements(&self, beginning: &str, count: u64) {
-        let running = format!(
-            "FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE '{beginning}%'"
-        );
+        let running = format!("{} WHERE info LIKE '{beginning}%'", self.connections());
         let deadline = Instant::now() + LOCK_WAIT_PATIENCE;
         while self.count(&running) < count {
             assert!(Instant::now() < deadline, "not {count} times {beginning}");
@@ -151,11 +152,33 @@ impl Database {
 
     /// Which index each table of a query is read by, in the order of reading.
     pub fn explain(&self, query: &str) -> Vec<(String, Option<String>)> {
-        let mut connection = MysqlConnection::establish(&self.url).expect("the database answers");
-        let rows: Vec<Explained> = diesel::sql_query(format!("EXPLAIN {query}"))
-            .load(&mut connection)
-            .unwrap_or_else(|error| panic!("{query}: {error}"));
-        rows.into_iter().map(|row| (row.table, row.key)).collect()
+        let file = OptionFile::of(self.user(), self.password(), self.address());
+        // By the client program, as MySQL prepares no EXPLAIN, and in the form that all know.
+        let text = file.run(self.name(), &format!("EXPLAIN FORMAT=TRADITIONAL {query}"));
+        let mut rows = text.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+        let header = rows.next().expect("EXPLAIN has columns");
+        let place = |name: &str| header.iter().position(|column| *column == name).expect(name);
+        let (table, key) = (place("table"), place("key"));
+        let known = |cell: &str| Some(cell.to_owned()).filter(|cell| cell != "NULL");
+        rows.map(|row| (row[table].to_owned(), known(row[key]))).collect()
+    }
+
+    /// The connections to this database besides the one that asks: `FROM (…) AS connections`, with
+    /// the columns `id`, `command` and `info`.
+    pub fn connections(&self) -> String {
+        // MySQL's older list is refused as a whole while a statement with bytes in it runs.
+        let is_listed = self.count(
+            "FROM information_schema.columns WHERE table_schema = 'performance_schema'
+             AND table_name = 'processlist'",
+        );
+        let list = match is_listed {
+            0 => "information_schema.processlist",
+            _ => "performance_schema.processlist",
+        };
+        format!(
+            "FROM (SELECT id, command, info FROM {list}
+             WHERE db = DATABASE() AND id <> CONNECTION_ID()) AS connections"
+        )
     }
 
     /// Runs statements whose transaction stays open.
@@ -170,11 +193,13 @@ impl Database {
     /// Returns when somebody on this database waits for a row that another transaction has locked.
     #[track_caller]
     pub fn wait_for_a_lock_wait(&self) {
-        let waiting = "FROM information_schema.innodb_trx
-                       JOIN information_schema.processlist ON id = trx_mysql_thread_id
-                       WHERE trx_state = 'LOCK WAIT' AND db = DATABASE()";
+        let waiting = format!(
+            "{} JOIN information_schema.innodb_trx ON id = trx_mysql_thread_id
+             WHERE trx_state = 'LOCK WAIT'",
+            self.connections()
+        );
         let deadline = Instant::now() + LOCK_WAIT_PATIENCE;
-        while self.count(waiting) == 0 {
+        while self.count(&waiting) == 0 {
             assert!(Instant::now() < deadline, "nobody waits for a lock");
             std::thread::sleep(LOCK_WAIT_PAUSE);
         }
@@ -222,6 +247,12 @@ impl Database {
             .execute(&mut connection)
             .unwrap_or_else(|error| panic!("{statement}: {error}"));
     }
+}
+
+/// The numbers from 1 on, for `FROM`, in a column of the name `number`.
+pub fn numbers(count: u32) -> String {
+    let rows: Vec<_> = (1..=count).map(|number| format!("SELECT {number} AS number")).collect();
+    format!("({}) AS numbers", rows.join(" UNION ALL "))
 }
 
 impl Drop for Database {
