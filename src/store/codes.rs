@@ -48,7 +48,10 @@ pub(super) fn purge_codes(connection: &mut MysqlConnection) -> QueryResult<usize
         .load(connection)?;
     let old = old.iter().filter(|(_, brought_at, now)| !is_recent(*brought_at, *now));
     let hashes: Vec<&[u8]> = old.map(|(hash, _, _)| hash.as_slice()).collect();
-    diesel::delete(further_codes::table.filter(further_codes::code_hash.eq_any(hashes)))
+    if hashes.is_empty() {
+        return Ok(0);
+    }
+    diesel::delete(further_codes::table.filter(OneOf::new(further_codes::code_hash, hashes)))
         .execute(connection)
 }
 

@@ -11,7 +11,7 @@ use diesel::result::{DatabaseErrorKind, Error};
 use diesel::sql_types::{BigInt, Nullable};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
 
-use super::connection::{classify, unavailable};
+use super::connection::{LockWaits, classify, connect};
 use super::error::StoreError;
 use crate::values::Secret;
 
@@ -40,8 +40,7 @@ pub enum SchemaState {
 /// Takes the database's lock for it, so that of two processes one waits until the other's versions
 /// are recorded.
 pub fn migrate(url: &Secret) -> Result<Vec<String>, StoreError> {
-    let mut connection = MysqlConnection::establish(url.expose())
-        .map_err(|error| unavailable(&error.to_string()))?;
+    let mut connection = connect(url, LockWaits::Long)?;
     wait_for_lock(&mut connection)?;
     let mut applied = Vec::new();
     while let Some(migration) = next_pending(&mut connection)? {

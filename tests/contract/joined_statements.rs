@@ -108,7 +108,7 @@ async fn a_login_that_the_database_refuses_fails_none_of_those_beside_it() {
 
     for (name, answer) in users.iter().zip(&answers) {
         match name.as_str() {
-            "user7" => answer.assert_error(500, 50000, "internal_error", false),
+            "user7" => answer.assert_error(503, 50300, "database_unavailable", false),
             _ => answer.assert_ok(),
         }
     }

@@ -64,13 +64,13 @@ fn examine(config: &DatabaseConfig, found: &Sender<Finding>) {
     };
     tell(Finding::ok(CONNECTION, "the database accepts user and password"));
     match direct.settings() {
-        Ok(settings) => {
-            [version(&settings), session(&settings), defaults(&settings)].into_iter().for_each(tell)
+        Ok(settings) => [version(&settings), defaults(&settings)].into_iter().for_each(tell),
+        Err(error) => {
+            [VERSION, DEFAULTS].into_iter().for_each(|check| tell(unanswered(check, &error)));
         }
-        Err(error) => [VERSION, SESSION, DEFAULTS]
-            .into_iter()
-            .for_each(|check| tell(unanswered(check, &error))),
     }
+    let deviations = direct.session_deviations();
+    tell(deviations.map_or_else(|error| unanswered(SESSION, &error), |found| session(&found)));
     tell(direct.rights().map_or_else(|error| unanswered(PRIVILEGES, &error), privileges));
     let state = direct.schema_state();
     let is_current = matches!(state, Ok(SchemaState::Current));

@@ -11,4 +11,4 @@ pub const CLOCK: &str = "database_clock";
 
 /// In the order in which they are made.
 pub const ALL: [&str; 8] =
-    [CONNECTION, VERSION, SESSION, DEFAULTS, PRIVILEGES, MIGRATIONS, TABLES, CLOCK];
+    [CONNECTION, VERSION, DEFAULTS, SESSION, PRIVILEGES, MIGRATIONS, TABLES, CLOCK];

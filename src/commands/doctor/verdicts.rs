@@ -70,17 +70,12 @@ pub fn version(settings: &Settings) -> Finding {
     Finding::failed(VERSION, found, "upgrade to MySQL 5.6, MariaDB 10.5 or newer")
 }
 
-pub fn session(settings: &Settings) -> Finding {
-    let Settings { session_time_zone, session_character_set, .. } = settings;
-    let is_utc = matches!(session_time_zone.as_str(), "+00:00" | "UTC");
-    let is_utf8mb4 = session_character_set.split(',').all(|name| name == "utf8mb4");
-    let found = match (is_utc, is_utf8mb4) {
-        (true, true) => return Finding::ok(SESSION, "our connections are in UTC and utf8mb4"),
-        (false, _) => format!("our connections are in the time zone {session_time_zone}, not UTC"),
-        (true, false) => format!("our connections are in {session_character_set}, not utf8mb4"),
-    };
+pub fn session(deviations: &[String]) -> Finding {
+    if deviations.is_empty() {
+        return Finding::ok(SESSION, "our connections are set up as they must be");
+    }
     let advice = "look for a proxy before the database that drops SET statements";
-    Finding::failed(SESSION, found, advice)
+    Finding::failed(SESSION, format!("of our connections, {}", deviations.join(", ")), advice)
 }
 
 pub fn defaults(settings: &Settings) -> Finding {
@@ -161,8 +156,6 @@ mod tests {
     fn settings(version: &str) -> Settings {
         Settings {
             version: version.to_owned(),
-            session_time_zone: "+00:00".to_owned(),
-            session_character_set: "utf8mb4,utf8mb4,utf8mb4".to_owned(),
             global_time_zone: "SYSTEM".to_owned(),
             database_character_set: "utf8mb4".to_owned(),
         }
@@ -185,16 +178,11 @@ mod tests {
     }
 
     #[test]
-    fn another_time_zone_or_character_set_of_ours_fails_and_of_the_servers_warns() {
+    fn another_session_than_ours_fails_and_other_defaults_of_the_server_warn() {
         let usual = || settings("8.0.36");
-        assert_eq!(session(&usual()).state, State::Ok);
+        assert_eq!(session(&[]).state, State::Ok);
+        assert_eq!(session(&["autocommit is OFF, not ON".to_owned()]).state, State::Failed);
         assert_eq!(defaults(&usual()).state, State::Ok);
-        for settings in [
-            Settings { session_time_zone: "SYSTEM".to_owned(), ..usual() },
-            Settings { session_character_set: "utf8mb4,latin1,utf8mb4".to_owned(), ..usual() },
-        ] {
-            assert_eq!(session(&settings).state, State::Failed);
-        }
         for settings in [
             Settings { global_time_zone: "+08:00".to_owned(), ..usual() },
             Settings { database_character_set: "latin1".to_owned(), ..usual() },

@@ -6,7 +6,7 @@ use std::time::Duration;
 use diesel::QueryResult;
 use diesel::mysql::MysqlConnection;
 
-use crate::store::connection::{Trouble, classify, connect_within, pauses};
+use crate::store::connection::{LockWaits, Trouble, classify, connect_within, pauses};
 use crate::store::error::{Result, StoreError};
 use crate::store::migrations::{SchemaState, schema_state};
 use crate::values::Secret;
@@ -15,7 +15,7 @@ use crate::values::Secret;
 /// swallows the packets, and without end for a server that accepts and says nothing.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A connection in UTC and utf8mb4, as diesel sets each one up. Blocks its thread, and has no
+/// A connection that is set up like the server's. Blocks its thread, and has no
 /// timeouts once it is connected: who runs a command can interrupt it.
 pub struct Direct(MysqlConnection);
 
@@ -33,7 +33,7 @@ impl Direct {
 
     /// Connects, whatever the database holds.
     pub fn connect_to_any_schema(url: &Secret) -> Result<Self> {
-        Ok(Self(connect_within(url, CONNECT_TIMEOUT)?))
+        Ok(Self(connect_within(url, CONNECT_TIMEOUT, LockWaits::Short)?))
     }
 
     /// How the database's schema compares with this binary's.

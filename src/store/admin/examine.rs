@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
 
 use super::direct::Direct;
+use crate::store::connection::deviations;
 use crate::store::error::{Result, StoreError};
 use crate::store::sql::UtcNow;
 use crate::values::Secret;
@@ -36,15 +37,11 @@ pub enum ConnectFailure {
     Other,
 }
 
-/// How a connection was set up, as the database sees it.
+/// The server, as it is for everybody.
 #[derive(Debug, QueryableByName)]
 pub struct Settings {
     #[diesel(sql_type = Text)]
     pub version: String,
-    #[diesel(sql_type = Text)]
-    pub session_time_zone: String,
-    #[diesel(sql_type = Text)]
-    pub session_character_set: String,
     /// What connections get that do not set their own.
     #[diesel(sql_type = Text)]
     pub global_time_zone: String,
@@ -88,14 +85,16 @@ impl Direct {
     pub fn settings(&mut self) -> Result<Settings> {
         self.run(|connection| {
             diesel::sql_query(
-                "SELECT VERSION() AS version, @@session.time_zone AS session_time_zone, \
-                 CONCAT_WS(',', @@character_set_client, @@character_set_connection, \
-                 @@character_set_results) AS session_character_set, \
-                 @@global.time_zone AS global_time_zone, \
+                "SELECT VERSION() AS version, @@global.time_zone AS global_time_zone, \
                  @@character_set_database AS database_character_set",
             )
             .get_result(connection)
         })
+    }
+
+    /// What of our session is not as it was set: `autocommit is OFF, not ON`.
+    pub fn session_deviations(&mut self) -> Result<Vec<String>> {
+        self.run(deviations)
     }
 
     /// The database's clock, UTC.

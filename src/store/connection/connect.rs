@@ -6,63 +6,44 @@ use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use diesel::connection::SimpleConnection as _;
 use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
 use url::Url;
 
 use super::classify::{Trouble, classify, classify_connecting, unavailable};
+use super::session::{LockWaits, set_up};
 use crate::values::Secret;
 
-/// How long a statement waits for a lock that somebody else keeps, be it of a row, of a table or of
-/// the whole server: the least that can be said, the defaults being up to a year. Locks of our own
-/// are held for milliseconds.
-const LOCK_TIMEOUT_SECONDS: u32 = 1;
-/// How long the database keeps a connection on which it hears nothing, with the locks of its
-/// transaction. One that was cut off without a word would otherwise keep users from logging in for
-/// hours. Longer than the pool keeps an idle connection.
-const SILENCE_TIMEOUT_SECONDS: u32 = 120;
-/// The same for one in the middle of a transaction, where the database has such a limit: MariaDB
-/// does. Ours pause for no longer than the network takes.
-const SILENT_TRANSACTION_TIMEOUT_SECONDS: u32 = 3;
 /// How long a database may take to say its first word, where it is doubted whether it speaks.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(2);
 const MYSQL_PORT: u16 = 3306;
 
-/// Connects, for a server. Blocks for as long as the database pleases.
-pub fn connect(url: &Secret) -> Result<MysqlConnection, Trouble> {
-    let mut connection = establish(url)?;
-    connection.batch_execute(&limits()).map_err(|error| classify(&error))?;
+/// Connects, and sets the session up. Blocks for as long as the database pleases.
+pub fn connect(url: &Secret, locks: LockWaits) -> Result<MysqlConnection, Trouble> {
+    let mut connection =
+        MysqlConnection::establish(url.expose()).map_err(|error| classify_connecting(&error))?;
+    set_up(&mut connection, locks).map_err(|error| classify(&error))?;
     Ok(connection)
 }
 
 /// Connects, for a command: on a thread, as only that can be left behind where the client does not
 /// come back.
-pub fn connect_within(url: &Secret, limit: Duration) -> Result<MysqlConnection, Trouble> {
+pub fn connect_within(
+    url: &Secret,
+    limit: Duration,
+    locks: LockWaits,
+) -> Result<MysqlConnection, Trouble> {
     let url = url.clone();
     let (sender, receiver) = sync_channel(1);
     // Nobody waits any more after the limit; the connection is closed then.
-    thread::spawn(move || drop(sender.send(establish(&url))));
+    thread::spawn(move || drop(sender.send(connect(&url, locks))));
     match receiver.recv_timeout(limit) {
-        Ok(established) => established,
+        Ok(connected) => connected,
         Err(RecvTimeoutError::Timeout) => {
             Err(unavailable(&format!("no answer for {} s", limit.as_secs())))
         }
         Err(RecvTimeoutError::Disconnected) => Err(unavailable("the client gave up")),
     }
-}
-
-fn establish(url: &Secret) -> Result<MysqlConnection, Trouble> {
-    MysqlConnection::establish(url.expose()).map_err(|error| classify_connecting(&error))
-}
-
-/// Sets what the database bounds by itself. Only MariaDB reads what stands in the comment.
-fn limits() -> String {
-    format!(
-        "SET SESSION innodb_lock_wait_timeout = {LOCK_TIMEOUT_SECONDS}, \
-         lock_wait_timeout = {LOCK_TIMEOUT_SECONDS}, wait_timeout = {SILENCE_TIMEOUT_SECONDS} \
-         /*M!100300 , idle_transaction_timeout = {SILENT_TRANSACTION_TIMEOUT_SECONDS} */"
-    )
 }
 
 /// Whether something at the database's address speaks first, as MySQL's protocol has it, before long.

@@ -10,8 +10,8 @@
 //! - A thread whose statement does not return is written off and replaced, by the one watchdog.
 //! - A connection that fails is thrown away with all that are as old as it: [`pool`] tells them
 //!   apart by their generation.
-//! - [`mod@connect`] makes a connection, [`mod@classify`] says what helps against an error,
-//!   [`retry`] how often work is run again.
+//! - [`mod@connect`] makes a connection, [`session`] sets it up, [`mod@classify`] says what helps
+//!   against an error, [`retry`] how often work is run again.
 
 mod budget;
 mod classify;
@@ -19,11 +19,13 @@ mod connect;
 mod pool;
 mod queue;
 mod retry;
+mod session;
 mod workers;
 
 pub use self::budget::Budget;
-pub(super) use self::classify::{Trouble, classify, unavailable};
-pub(super) use self::connect::connect_within;
+pub(super) use self::classify::{Trouble, classify};
+pub(super) use self::connect::{connect, connect_within};
 pub(super) use self::queue::{MAX_BATCH, Queue, Statement};
 pub(super) use self::retry::pauses;
+pub(super) use self::session::{LockWaits, deviations};
 pub(super) use self::workers::Workers;

@@ -14,11 +14,15 @@ use r2d2::{ManageConnection, PooledConnection};
 
 use super::classify::{Trouble, unavailable};
 use super::connect::{connect, expect_greeting};
+use super::session::LockWaits;
 use crate::config::DatabaseConfig;
 use crate::values::Secret;
 
 /// Idle connections are closed before firewalls forget them, which takes most of them minutes.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// No connection is used for longer, so that a name that moved is followed; each ends up to a quarter
+/// earlier, so that not all end at once.
+const LIFETIME: Duration = Duration::from_secs(30 * 60);
 /// A slot is made at once; r2d2 asks for some limit.
 const SLOT_TIMEOUT: Duration = Duration::from_secs(1);
 /// However many connections fail at once, those that were made after the first are kept.
@@ -44,6 +48,7 @@ pub struct Lease {
     slot: PooledConnection<Slots>,
     pub connection: MysqlConnection,
     generation: u64,
+    retires: Instant,
 }
 
 impl Pool {
@@ -65,19 +70,19 @@ impl Pool {
     pub fn lease(&self) -> Result<Lease, Trouble> {
         let mut slot = self.slots.get().map_err(|error| unavailable(&error.to_string()))?;
         let generation = self.lock().number;
-        let idle = slot.0.take().filter(|idle| idle.generation == generation);
-        let connection = match idle {
-            Some(idle) => idle.connection,
-            None => self.connect()?,
+        let is_good = |idle: &Idle| idle.generation == generation && Instant::now() < idle.retires;
+        let Idle { connection, generation, retires } = match slot.0.take().filter(is_good) {
+            Some(idle) => idle,
+            None => Idle { connection: self.connect()?, generation, retires: retirement() },
         };
-        Ok(Lease { slot, connection, generation })
+        Ok(Lease { slot, connection, generation, retires })
     }
 
     /// Takes back a connection that has just worked.
     pub fn give_back(&self, lease: Lease) {
-        let Lease { mut slot, connection, generation } = lease;
+        let Lease { mut slot, connection, generation, retires } = lease;
         self.lock().last_success = Instant::now();
-        slot.0 = Some(Idle { connection, generation });
+        slot.0 = Some(Idle { connection, generation, retires });
     }
 
     /// A connection turned out to be dead: those as old as it may be so too, as after a restart of
@@ -103,7 +108,7 @@ impl Pool {
         if self.is_doubted.load(Ordering::Relaxed) {
             expect_greeting(&self.url)?;
         }
-        let connection = connect(&self.url)?;
+        let connection = connect(&self.url, LockWaits::Short)?;
         self.is_doubted.store(false, Ordering::Relaxed);
         Ok(connection)
     }
@@ -126,6 +131,11 @@ impl Generation {
 struct Idle {
     connection: MysqlConnection,
     generation: u64,
+    retires: Instant,
+}
+
+fn retirement() -> Instant {
+    Instant::now() + LIFETIME.mul_f64(0.75 + 0.25 * fastrand::f64())
 }
 
 /// The place of a connection, with one if it is idle. r2d2 throws away those that come back empty.

@@ -119,7 +119,9 @@ impl<S: Statement> Queue<S> {
                     let _ = reply.send(Ok(output));
                 }
             }
-            Err(Trouble::Conflict(cause) | Trouble::Bug(cause)) if inputs.len() > 1 => {
+            Err(Trouble::Conflict(cause) | Trouble::Refused(cause) | Trouble::Bug(cause))
+                if inputs.len() > 1 =>
+            {
                 log::debug!("running {} statements one by one: {cause}", inputs.len());
                 self.run_one_by_one(inputs.into_iter().zip(rest).map(
                     |(input, (since, deadline, reply))| Job {

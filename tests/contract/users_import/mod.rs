@@ -86,7 +86,7 @@ fn what_is_there_stays_and_a_missing_phone_is_filled_in() {
     );
     let everything = || {
         world.database.column(
-            "CONCAT_WS(' ', u.openid, id, phone_number, u.created_at, u.updated_at, phone_updated_at, s.session_key,
+            "CONCAT_WS(' ', CAST(u.openid AS BINARY), id, phone_number, u.created_at, u.updated_at, phone_updated_at, s.session_key,
                        HEX(code_hash), code_brought_at, first_seen_at, issued_at, expires_at)",
             "FROM users u LEFT JOIN sessions s ON s.openid = u.openid ORDER BY 1",
         )
@@ -196,7 +196,7 @@ async fn the_sql_of_the_docs_takes_over_an_old_table() {
     for _ in 0..2 {
         world.database.execute(&statements);
         all.push(world.database.column(
-            "CONCAT_WS(' ', u.openid, phone_number, pure_phone_number, country_code, u.created_at,
+            "CONCAT_WS(' ', CAST(u.openid AS BINARY), phone_number, pure_phone_number, country_code, u.created_at,
                        phone_watermark, phone_updated_at, key_fingerprint, expires_at)",
             "FROM users u LEFT JOIN sessions s ON s.openid = u.openid ORDER BY u.openid, s.session_key",
         ));

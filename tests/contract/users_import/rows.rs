@@ -55,7 +55,7 @@ fn every_value_is_stored_as_a_login_and_an_authorisation_would() {
     );
     assert_eq!(of("phone_updated_at IS NULL", "oBare").as_deref(), Some("1"));
     let key = world.database.value(
-        "CONCAT_WS(' ', openid, session_key, CAST(key_fingerprint AS BINARY) = LEFT(SHA2(FROM_BASE64(session_key), 256), 16),
+        "CONCAT_WS(' ', CAST(openid AS BINARY), session_key, CAST(key_fingerprint AS BINARY) = LEFT(SHA2(FROM_BASE64(session_key), 256), 16),
                    HEX(code_hash), TIMESTAMPDIFF(SECOND, issued_at, expires_at), first_seen_at = issued_at)",
         "FROM sessions",
     );
