@@ -2,6 +2,7 @@
 
 mod arguments;
 mod doctor;
+mod healthcheck;
 mod interrupt;
 mod migrate;
 mod outcome;
@@ -31,7 +32,9 @@ enum Command {
     /// Runs the server until SIGTERM
     Serve(serve::Arguments),
     /// Applies the migrations that this binary carries
-    Migrate,
+    Migrate(migrate::Arguments),
+    /// Asks the server of this configuration how it is
+    Healthcheck(healthcheck::Arguments),
     /// Looks for what keeps logins from working, and says what to do
     Doctor(doctor::Arguments),
     /// Works on stored keys
@@ -46,7 +49,8 @@ pub fn run(arguments: Arguments) -> Result<Outcome> {
     logging::init(&config::log_filter());
     match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
-        Command::Migrate => migrate::run(),
+        Command::Migrate(arguments) => migrate::run(&arguments),
+        Command::Healthcheck(arguments) => healthcheck::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Sessions(arguments) => sessions::run(&arguments),
         Command::Users(arguments) => users::run(&arguments),

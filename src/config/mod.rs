@@ -81,7 +81,7 @@ impl Config {
     fn read(problems: &mut Problems) -> Option<Self> {
         let database = DatabaseConfig::read(problems);
         let wechat = WeChatConfig::read(problems);
-        let bind = problems.note(address("BIND", "127.0.0.1:8080"));
+        let bind = problems.note(bind());
         let metrics_bind = problems.note(optional_address("METRICS_BIND"));
         let session_ttl = problems.note(session_ttl());
         let phone_data_max_age =
@@ -147,6 +147,11 @@ fn first_problem<T>(read: impl FnOnce(&mut Problems) -> Option<T>) -> Result<T> 
     let value = read(&mut problems);
     let unexplained = || ConfigError::new("the configuration cannot be read");
     value.ok_or_else(|| problems.0.into_iter().next().unwrap_or_else(unexplained))
+}
+
+/// Where pages are served.
+pub fn bind() -> Result<SocketAddr> {
+    address("BIND", "127.0.0.1:8080")
 }
 
 /// How long a stored key counts as alive.

@@ -1,6 +1,6 @@
 //! The migrations that the binary carries, and how the database compares with them.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,6 +10,7 @@ use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel::sql_types::{BigInt, Nullable};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
+use serde::Serialize;
 
 use super::connection::{LockWaits, classify, connect};
 use super::error::StoreError;
@@ -33,6 +34,23 @@ pub enum SchemaState {
     Current,
     /// How many of this binary's migrations are not applied.
     Pending(usize),
+}
+
+/// A migration that this binary carries, or that the database knows from a newer one.
+#[derive(Debug, Clone, Serialize)]
+pub struct MigrationStatus {
+    /// Its name, or its version where this binary does not carry it.
+    pub migration: String,
+    pub state: MigrationState,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MigrationState {
+    Applied,
+    Missing,
+    /// Applied by a newer binary, which harms nothing.
+    Newer,
 }
 
 /// Applies what is pending and returns the names of what was applied, in order.
@@ -134,31 +152,51 @@ fn failed(name: &dyn MigrationName, error: &(dyn std::error::Error + Send + Sync
     StoreError::Unavailable(cause)
 }
 
-/// Asks the table that diesel keeps, as `diesel migration run` writes it too.
 pub(super) fn schema_state(connection: &mut MysqlConnection) -> QueryResult<SchemaState> {
+    let all = migration_statuses(connection)?;
+    let pending = all.iter().filter(|status| status.state == MigrationState::Missing).count();
+    Ok(if pending == 0 { SchemaState::Current } else { SchemaState::Pending(pending) })
+}
+
+/// This binary's migrations in order, then what else is applied.
+pub(super) fn migration_statuses(
+    connection: &mut MysqlConnection,
+) -> QueryResult<Vec<MigrationStatus>> {
+    let mut applied = applied_versions(connection)?;
+    let own: Vec<Box<dyn Migration<Mysql>>> =
+        MIGRATIONS.migrations().map_err(Error::DeserializationError)?;
+    let mut all: Vec<_> = own
+        .iter()
+        .map(|migration| {
+            let is_applied = applied.remove(&migration.name().version().to_string());
+            let state = if is_applied { MigrationState::Applied } else { MigrationState::Missing };
+            MigrationStatus { migration: migration.name().to_string(), state }
+        })
+        .collect();
+    let newer = applied
+        .into_iter()
+        .map(|version| MigrationStatus { migration: version, state: MigrationState::Newer });
+    all.extend(newer);
+    Ok(all)
+}
+
+/// Asks the table that diesel keeps, as `diesel migration run` writes it too.
+fn applied_versions(connection: &mut MysqlConnection) -> QueryResult<BTreeSet<String>> {
     diesel::table! {
         __diesel_schema_migrations (version) {
             version -> Text,
         }
     }
-    let applied = match __diesel_schema_migrations::table
+    match __diesel_schema_migrations::table
         .select(__diesel_schema_migrations::version)
         .load::<String>(connection)
     {
-        Ok(versions) => versions.into_iter().collect(),
+        Ok(versions) => Ok(versions.into_iter().collect()),
         Err(Error::DatabaseError(DatabaseErrorKind::Unknown, cause))
             if cause.message().contains("doesn't exist") =>
         {
-            HashSet::new()
+            Ok(BTreeSet::new())
         }
-        Err(error) => return Err(error),
-    };
-    let pending = own_versions()?.into_iter().filter(|version| !applied.contains(version)).count();
-    Ok(if pending == 0 { SchemaState::Current } else { SchemaState::Pending(pending) })
-}
-
-fn own_versions() -> QueryResult<Vec<String>> {
-    let migrations: Vec<Box<dyn Migration<Mysql>>> =
-        MIGRATIONS.migrations().map_err(Error::DeserializationError)?;
-    Ok(migrations.iter().map(|migration| migration.name().version().to_string()).collect())
+        Err(error) => Err(error),
+    }
 }

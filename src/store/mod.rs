@@ -27,7 +27,7 @@ pub use self::connection::Budget;
 pub use self::error::StoreError;
 pub use self::handle::Store;
 pub use self::key_ages::{KeyAge, KeyOutcome};
-pub use self::migrations::{SchemaState, migrate};
+pub use self::migrations::{MigrationState, MigrationStatus, SchemaState, migrate};
 pub use self::rings::{KeyRing, RingKey};
 pub use self::sessions::{KeyId, Login, StoredLogin};
 pub use self::users::User;

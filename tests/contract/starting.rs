@@ -239,6 +239,8 @@ fn help_and_version_are_there_for_every_command() {
         &["--version"],
         &["serve", "--help"],
         &["migrate", "--help"],
+        &["migrate", "status", "--help"],
+        &["healthcheck", "--help"],
         &["doctor", "--help"],
     ] {
         let (status, log) = Server::spawn(arguments, &variables, &[]).wait();

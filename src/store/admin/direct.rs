@@ -8,7 +8,7 @@ use diesel::mysql::MysqlConnection;
 
 use crate::store::connection::{LockWaits, Trouble, classify, connect_within, pauses};
 use crate::store::error::{Result, StoreError};
-use crate::store::migrations::{SchemaState, schema_state};
+use crate::store::migrations::{MigrationStatus, SchemaState, migration_statuses, schema_state};
 use crate::values::Secret;
 
 /// How long connecting may take. The client itself would wait for minutes where a packet filter
@@ -39,6 +39,11 @@ impl Direct {
     /// How the database's schema compares with this binary's.
     pub fn schema_state(&mut self) -> Result<SchemaState> {
         self.run(schema_state)
+    }
+
+    /// This binary's migrations in order, then what a newer one has applied.
+    pub fn migration_statuses(&mut self) -> Result<Vec<MigrationStatus>> {
+        self.run(migration_statuses)
     }
 
     /// Runs `work`, again after a deadlock or a certification conflict.
