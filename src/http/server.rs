@@ -14,6 +14,7 @@ use super::edge::edge;
 use super::endpoints;
 use super::request::MAX_BODY_BYTES;
 use super::stopping::{Closing, LAST_LOGINS, SHUTDOWN_SECONDS, stop_on_signal};
+use super::systemd;
 use crate::arrivals::Arrivals;
 use crate::config::Config;
 use crate::key_ages::KeyAges;
@@ -99,6 +100,7 @@ pub async fn serve(
         metrics_listener.map(|listener| metrics::serve(metrics, listener)).transpose()?;
     stop_on_signal(server.handle(), closing)?;
     log::info!("listening on http://{address}");
+    systemd::tell_ready();
     server.await?;
 
     logins.finish(LAST_LOGINS).await;

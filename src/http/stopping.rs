@@ -9,6 +9,8 @@ use actix_rt::signal::unix::{SignalKind, signal};
 use actix_rt::time::sleep;
 use actix_web::dev::ServerHandle;
 
+use super::systemd;
+
 /// What SIGTERM leaves to requests that are under way, and then to logins whose caller is gone:
 /// together below the 30 s after which orchestrators lose their patience.
 pub const SHUTDOWN_SECONDS: u64 = 20;
@@ -39,6 +41,7 @@ pub fn stop_on_signal(server: ServerHandle, closing: Closing) -> io::Result<()> 
             _ = interrupt.recv() => "SIGINT",
         };
         log::info!("{name}: finishing what is under way");
+        systemd::tell_stopping();
         closing.0.store(true, Ordering::Relaxed);
         server.pause().await;
         sleep(LAST_REQUESTS).await;

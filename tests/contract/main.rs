@@ -35,6 +35,7 @@ mod simulation;
 mod starting;
 mod stopping;
 mod stored_codes;
+mod systemd;
 mod upstream_connections;
 mod upstream_tls;
 mod user;
