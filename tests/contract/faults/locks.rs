@@ -1,5 +1,7 @@
 //! Somebody locks the whole server, as a backup does.
 
+use std::slice;
+
 use diesel::connection::SimpleConnection as _;
 use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
@@ -39,7 +41,7 @@ async fn a_lock_on_the_whole_server_under_load_leaves_nobody_refused_afterwards(
         users.push((name.clone(), page.log_in(&world, &name).await));
     }
     let alice = ("alice".to_owned(), page.log_in(&world, "alice").await);
-    tap_together(&page, &world, &[alice.clone()]).await[0].assert_ok();
+    tap_together(&page, &world, slice::from_ref(&alice)).await[0].assert_ok();
 
     let mut locking = MysqlConnection::establish(world.database.url()).expect("it answers");
     locking.batch_execute("FLUSH TABLES WITH READ LOCK").expect("it answers");
@@ -49,12 +51,12 @@ async fn a_lock_on_the_whole_server_under_load_leaves_nobody_refused_afterwards(
             answer.assert_error(503, 50300, "database_unavailable", false);
         }
         // A phone that is stored already is only read.
-        tap_together(&page, &world, &[alice.clone()]).await[0].assert_ok();
+        tap_together(&page, &world, slice::from_ref(&alice)).await[0].assert_ok();
     }
     tap_together(&page, &world, &vec![alice.clone(); CROWD]).await;
     drop(locking);
 
-    tap_together(&page, &world, &[alice]).await[0].assert_ok();
+    tap_together(&page, &world, slice::from_ref(&alice)).await[0].assert_ok();
     for answer in tap_together(&page, &world, &users).await {
         answer.assert_ok();
     }
