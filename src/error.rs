@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::arrivals::RoomFull;
 use crate::store::StoreError;
+use crate::values::LoginCode;
 use crate::wechat::ExchangeError;
 
 /// Every way in which a request can fail. The text inside is the cause: for the log, never for
@@ -22,6 +23,8 @@ pub enum Error {
     LoginRequired,
     SessionExpired,
     CodeRejected(String),
+    /// The same where the code looks like the phone component's.
+    PhoneCodeRejected(String),
     DecryptFailed(String),
     UserBlocked(String),
     NotFound,
@@ -48,6 +51,8 @@ pub enum Invalid {
     Field(&'static str),
     /// The page never logged in, so logging in is what helps.
     MissingOpenId,
+    /// No encrypted data, but the code that the new phone component gives beside it.
+    PhoneCode,
 }
 
 pub type Result<T> = std::result::Result<T, Error>;
@@ -108,6 +113,7 @@ impl Error {
             Self::LoginRequired => row(StatusCode::UNAUTHORIZED, 0, "login_required", true, "请先登录"),
             Self::SessionExpired => row(StatusCode::UNAUTHORIZED, 1, "session_expired", true, "登录已过期，请重新登录"),
             Self::CodeRejected(_) => row(StatusCode::UNAUTHORIZED, 2, "code_rejected", true, "登录凭证已失效，请重新登录"),
+            Self::PhoneCodeRejected(_) => row(StatusCode::UNAUTHORIZED, 2, "code_rejected", true, "收到的是手机号组件的 code，请传 wx.login 的 code"),
             Self::DecryptFailed(_) => row(StatusCode::UNAUTHORIZED, 3, "decrypt_failed", true, "手机号获取失败，请重试"),
             Self::UserBlocked(_) => row(StatusCode::FORBIDDEN, 0, "user_blocked", false, "账号存在风险，暂时无法登录"),
             Self::NotFound => row(StatusCode::NOT_FOUND, 0, "not_found", false, "接口不存在"),
@@ -158,6 +164,9 @@ impl fmt::Display for Error {
                 write!(f, "{name} is missing or not valid")
             }
             Self::InvalidRequest(Invalid::MissingOpenId) => f.write_str("openid is missing"),
+            Self::InvalidRequest(Invalid::PhoneCode) => {
+                f.write_str("encryptedData is missing, and only the new phone component's code came")
+            }
             Self::LoginRequired => f.write_str("no user has this openid"),
             Self::SessionExpired => f.write_str("no key of this user is alive"),
             Self::NotFound => f.write_str("no such path"),
@@ -169,6 +178,7 @@ impl fmt::Display for Error {
                 "no answer from WeChat within WX_TIMEOUT_MS: check the way from here to WX_API_BASE",
             ),
             Self::CodeRejected(cause)
+            | Self::PhoneCodeRejected(cause)
             | Self::DecryptFailed(cause)
             | Self::UserBlocked(cause)
             | Self::RateLimited(cause)
@@ -207,11 +217,25 @@ impl ResponseError for Error {
 }
 
 impl Error {
+    /// What the refusal of a code means to the page that sent this one.
+    pub fn about(self, code: &LoginCode) -> Self {
+        match self {
+            Self::CodeRejected(cause) if code.is_like_a_phone_code() => {
+                Self::PhoneCodeRejected(cause)
+            }
+            error => error,
+        }
+    }
+
     /// A page toasts this to a person; where a field is wrong it names the field for the developer.
     fn msg(&self, general: &'static str) -> String {
         match self {
             Self::InvalidRequest(Invalid::Field(name)) => format!("参数 {name} 缺失或无效"),
             Self::InvalidRequest(Invalid::MissingOpenId) => "参数 openid 缺失，请先登录".to_owned(),
+            Self::InvalidRequest(Invalid::PhoneCode) => {
+                "参数 encryptedData 缺失：收到的是新版手机号组件的 code，请传 encryptedData 和 iv"
+                    .to_owned()
+            }
             _ => general.to_owned(),
         }
     }

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::ConnectionType;
 use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
+use actix_web::http::{ConnectionType, Uri};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{HttpMessage as _, HttpResponse};
 
+use super::endpoints::meant_by;
 use super::stopping::Closing;
 use crate::error::Error;
 use crate::metrics::Metrics;
@@ -68,7 +69,7 @@ impl fmt::Display for Facts {
 }
 
 pub async fn edge<B: MessageBody>(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<B>,
 ) -> actix_web::Result<ServiceResponse<B>> {
     let started = Instant::now();
@@ -77,6 +78,10 @@ pub async fn edge<B: MessageBody>(
     let closing = request.app_data::<Data<Closing>>().is_some_and(|closing| closing.has_begun());
     let metrics = request.app_data::<Data<Metrics>>().cloned();
     request.extensions_mut().insert(facts.clone());
+    let meant = meant_by(request.match_info().as_str());
+    if let Some(path) = meant {
+        request.match_info_mut().get_mut().update(&Uri::from_static(path));
+    }
 
     let mut response = next.call(request).await?;
 
@@ -88,11 +93,8 @@ pub async fn edge<B: MessageBody>(
     headers.insert(X_REQUEST_ID, request_id.clone());
     let elapsed = started.elapsed();
     if let Some(metrics) = metrics {
-        metrics.requests.answered(
-            response.request().path(),
-            error(&response).map(Error::name),
-            elapsed,
-        );
+        let path = meant.unwrap_or_default();
+        metrics.requests.answered(path, error(&response).map(Error::name), elapsed);
     }
     write_lines(&response, &facts, request_id.to_str().unwrap_or_default(), elapsed);
     Ok(response)

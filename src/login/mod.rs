@@ -135,7 +135,8 @@ impl Inside {
         let (outcome, left) = match exchanged {
             Ok(session) => self.save(code_hash, session, &mut budget).await,
             Err(error @ ExchangeError::CodeRejected(_)) => {
-                self.ask_other_processes(code_hash, error.into(), &mut budget).await
+                let refusal = Error::from(error).about(&code);
+                self.ask_other_processes(code_hash, refusal, &mut budget).await
             }
             Err(error @ ExchangeError::UserBlocked(_)) => {
                 let error = Error::from(error);

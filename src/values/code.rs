@@ -13,9 +13,11 @@ pub struct LoginCode(String);
 impl LoginCode {
     const MAX_LENGTH: usize = 128;
 
-    /// Spaces and quotes around the code are not part of it: some pages send them.
-    pub fn parse(text: &str) -> Option<Self> {
-        let code = text.trim_matches(|c: char| c.is_whitespace() || c == '"' || c == '\'');
+    /// Of the code that the new phone component gives with its event (WeChat's documentation); a
+    /// login's are shorter in practice.
+    const PHONE_CODE_LENGTH: usize = 64;
+
+    pub fn parse(code: &str) -> Option<Self> {
         let fits = (1..=Self::MAX_LENGTH).contains(&code.len());
         let is_printable = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
         (fits && code.bytes().all(is_printable)).then(|| Self(code.to_owned()))
@@ -23,6 +25,12 @@ impl LoginCode {
 
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it looks like the code of the phone component, which pages mix up with a login's.
+    pub fn is_like_a_phone_code(&self) -> bool {
+        self.0.len() == Self::PHONE_CODE_LENGTH
+            && self.0.bytes().all(|byte| byte.is_ascii_hexdigit())
     }
 
     pub fn hash(&self) -> CodeHash {

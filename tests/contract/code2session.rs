@@ -39,7 +39,7 @@ async fn a_code_is_found_under_each_of_its_names_and_passed_on_trimmed() {
         with_code(|code| json!({"jsCode": "undefined", "code": code})),
         with_code(|code| json!({"jsCode": null, "code": 7, "js_code": code})),
         with_code(
-            |code| json!({"js_code": "not-this-one", "code": "[object Object]", "jsCode": code}),
+            |code| json!({"code": "not-this-one", "jscode": "[object Object]", "js_code": code}),
         ),
     ] {
         let answer = page.json(PATH, body.clone()).await;
@@ -83,7 +83,7 @@ async fn a_missing_or_malformed_code_is_named_and_never_reaches_wechat() {
         (json!({"jsCode": too_long}), "129 characters"),
         (json!({"jsCode": "a\u{7}b"}), "a control character"),
         (json!({"jsCode": "微信"}), "not ASCII"),
-        (json!({"jscode": "a"}), "a name that is not documented"),
+        (json!({"jsCODE": "a"}), "a name that is not documented"),
     ] {
         let answer = page.json(PATH, body).await;
         answer.assert_error(400, 40000, "invalid_request", false);

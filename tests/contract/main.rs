@@ -10,6 +10,7 @@
 mod harness;
 
 mod accounts;
+mod clumsy_requests;
 mod code2session;
 mod connecting;
 mod database_trouble;

@@ -17,7 +17,7 @@ async fn requests_are_counted_by_endpoint_and_outcome() {
     page.post_phone("oNobody", &world.wechat.phone("alice")).await;
     page.post_user(&world.wechat.login("alice"), &world.wechat.phone("alice")).await.assert_ok();
     page.json("/code2Session", json!({})).await;
-    page.get("/user").await;
+    page.send("PUT", "/user", &[], Vec::new()).await;
     page.get("/healthz").await;
     page.get("/readyz").await;
     page.get("/oCanary/1").await;

@@ -20,18 +20,34 @@ const USER: &str = "/user";
 const HEALTHZ: &str = "/healthz";
 const READYZ: &str = "/readyz";
 
+/// The path that is meant: of old, neither case nor a doubled or trailing slash made a difference.
+pub fn meant_by(path: &str) -> Option<&'static str> {
+    let is_same = |known: &&str| {
+        let (mut known, mut written) = (segments(known), segments(path));
+        written
+            .by_ref()
+            .all(|segment| known.next().is_some_and(|name| name.eq_ignore_ascii_case(segment)))
+            && known.next().is_none()
+    };
+    PATHS.into_iter().find(is_same)
+}
+
+fn segments(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter(|segment| !segment.is_empty())
+}
+
 /// The table of endpoints.
 pub fn configure(services: &mut ServiceConfig) {
-    let post = |path| only(web::resource(path), "POST");
-    let get = |path| only(web::resource(path), "GET, HEAD");
+    let verb = |path| only(web::resource(path), "GET, POST");
+    let state = |path| only(web::resource(path), "GET, HEAD");
     services
-        .service(post(CODE2SESSION).route(web::post().to(code2session::code2session)))
+        .service(verb(CODE2SESSION).route(get_or_post().to(code2session::code2session)))
         .service(
-            post(GET_WX_USER_PHONE).route(web::post().to(get_wx_user_phone::get_wx_user_phone)),
+            verb(GET_WX_USER_PHONE).route(get_or_post().to(get_wx_user_phone::get_wx_user_phone)),
         )
-        .service(post(USER).route(web::post().to(user::user)))
-        .service(get(HEALTHZ).route(get_or_head().to(health::healthz)))
-        .service(get(READYZ).route(get_or_head().to(health::readyz)))
+        .service(verb(USER).route(get_or_post().to(user::user)))
+        .service(state(HEALTHZ).route(get_or_head().to(health::healthz)))
+        .service(state(READYZ).route(get_or_head().to(health::readyz)))
         .default_service(web::to(not_found));
 }
 
@@ -40,6 +56,11 @@ fn only(resource: Resource, allowed: &'static str) -> Resource {
     resource.default_service(web::to(move || async move {
         Result::<&str>::Err(Error::MethodNotAllowed(allowed))
     }))
+}
+
+/// GET is the default method of `wx.request`. Not HEAD, so that none exchanges a code.
+fn get_or_post() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Post()))
 }
 
 fn get_or_head() -> Route {

@@ -1,0 +1,52 @@
+//! The door: whatever a page sends becomes named fields, and fields become valid values or an error
+//! that names them.
+//!
+//! Old pages are clumsy, and cannot be changed. What they send is taken for what it is, not for what
+//! it says it is ([`body`]); [`fields`] has the names and what counts as a value.
+
+mod body;
+mod fields;
+
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::error::PayloadError;
+use actix_web::http::Method;
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::web::Bytes;
+use actix_web::{FromRequest, HttpRequest};
+
+pub use self::fields::Fields;
+use crate::error::{Error, Invalid, Result};
+
+/// The largest body that is read, in bytes.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+impl FromRequest for Fields {
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        let body = Bytes::from_request(&request, payload);
+        Box::pin(async move {
+            let body = body.await.map_err(|error| match error.as_error() {
+                Some(PayloadError::Overflow) => Error::PayloadTooLarge,
+                _ => Error::InvalidRequest(Invalid::Body),
+            })?;
+            read(&request, &body)
+        })
+    }
+}
+
+/// The fields of the body, and after them those of the query.
+fn read(request: &HttpRequest, body: &[u8]) -> Result<Fields> {
+    let query = body::form(request.query_string().as_bytes());
+    let has_no_body = body.is_empty() && (request.method() == Method::GET || !query.is_empty());
+    if has_no_body {
+        return Ok(query);
+    }
+    let content_type = request.headers().get(CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    Ok(body::read(body, content_type)?.followed_by(query))
+}
