@@ -18,17 +18,28 @@ use crate::values::{CodeHash, Fingerprint, OpenId};
 
 /// How often other processes' keys are asked for while somebody waits.
 const POLL_PAUSE: Duration = Duration::from_millis(100);
-/// Requests that may wait at once, some kilobytes each.
-const MAX_WAITING: usize = 4_096;
+/// Requests that may wait for a key at once, some kilobytes each.
+const MAX_WAITING: usize = 2_048;
+/// Those of one openid: a page posts a few times, and more would take the seats of others.
+const MAX_WAITING_OF_ONE: usize = 16;
+/// Requests that may wait for a user who is not known yet. Anybody can make openids up, so they
+/// have a room of their own: where it is full, this rescue is off and nothing else is.
+const MAX_WAITING_FOR_USERS: usize = 512;
 
-/// So many requests wait already that this one may not.
+/// Why a request may not wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RoomFull;
+pub enum NoSeat {
+    /// So many requests wait already.
+    RoomFull,
+    /// So many of this openid do.
+    TooManyOfOne,
+}
 
 /// The waiting room of a process.
 pub struct Arrivals {
     store: Store,
     seats: Semaphore,
+    seats_for_users: Semaphore,
     waiting: Mutex<HashMap<Awaited, Vec<Waiter>>>,
     /// Told when somebody begins to wait.
     begun: Notify,
@@ -55,6 +66,7 @@ impl Arrivals {
         Self {
             store,
             seats: Semaphore::new(MAX_WAITING),
+            seats_for_users: Semaphore::new(MAX_WAITING_FOR_USERS),
             waiting: Mutex::default(),
             begun: Notify::new(),
             next_ticket: AtomicU64::new(0),
@@ -68,13 +80,27 @@ impl Arrivals {
         openid: &OpenId,
         tried: &[Fingerprint],
         deadline: Instant,
-    ) -> Result<(), RoomFull> {
-        self.wait(Awaited::KeyOf(openid.clone()), tried.to_vec(), deadline).await
+    ) -> Result<(), NoSeat> {
+        let _seat = self.seats.try_acquire().map_err(|_| NoSeat::RoomFull)?;
+        let awaited = Awaited::KeyOf(openid.clone());
+        if self.lock().get(&awaited).map_or(0, Vec::len) >= MAX_WAITING_OF_ONE {
+            return Err(NoSeat::TooManyOfOne);
+        }
+        self.wait(awaited, tried.to_vec(), deadline).await;
+        Ok(())
     }
 
-    /// Returns when the key that a code brought is stored, or at `deadline`.
-    pub async fn key_by(&self, code: CodeHash, deadline: Instant) -> Result<(), RoomFull> {
-        self.wait(Awaited::KeyBy(code), Vec::new(), deadline).await
+    /// Returns when a key of a user is stored whom the database did not know, or at `deadline`.
+    pub async fn user(&self, openid: &OpenId, deadline: Instant) -> Result<(), NoSeat> {
+        let _seat = self.seats_for_users.try_acquire().map_err(|_| NoSeat::RoomFull)?;
+        self.wait(Awaited::KeyOf(openid.clone()), Vec::new(), deadline).await;
+        Ok(())
+    }
+
+    /// Returns when the key that a code brought is stored, or at `deadline`. Whoever calls it knows
+    /// how many may wait.
+    pub async fn key_by(&self, code: CodeHash, deadline: Instant) {
+        self.wait(Awaited::KeyBy(code), Vec::new(), deadline).await;
     }
 
     /// Wakes those who wait for a key of this user, unless it is one that they have tried.
@@ -116,13 +142,7 @@ impl Arrivals {
         Ok(())
     }
 
-    async fn wait(
-        &self,
-        awaited: Awaited,
-        tried: Vec<Fingerprint>,
-        deadline: Instant,
-    ) -> Result<(), RoomFull> {
-        let _seat = self.seats.try_acquire().map_err(|_| RoomFull)?;
+    async fn wait(&self, awaited: Awaited, tried: Vec<Fingerprint>, deadline: Instant) {
         let ticket = self.next_ticket.fetch_add(1, Ordering::Relaxed);
         let (wake, woken) = oneshot::channel();
         self.lock().entry(awaited.clone()).or_default().push(Waiter { ticket, tried, wake });
@@ -132,7 +152,6 @@ impl Arrivals {
         log::debug!("waiting for a late login");
         // Woken, or too late: either way the caller looks for itself.
         let _ = timeout(deadline.saturating_duration_since(Instant::now()), woken).await;
-        Ok(())
     }
 
     fn wake(&self, awaited: &Awaited, is_served: impl Fn(&Waiter) -> bool) {

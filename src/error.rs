@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_types, reason = "this is where status codes are named")]
 
 use std::fmt;
+use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header;
@@ -10,7 +11,6 @@ use actix_web::{HttpResponse, ResponseError};
 use log::Level;
 use serde::Serialize;
 
-use crate::arrivals::RoomFull;
 use crate::store::StoreError;
 use crate::values::LoginCode;
 use crate::wechat::ExchangeError;
@@ -31,8 +31,14 @@ pub enum Error {
     /// Holds the methods that are allowed, as the `Allow` header lists them.
     MethodNotAllowed(&'static str),
     PayloadTooLarge,
+    RequestTimeout,
     UnsupportedMediaType,
     RateLimited(String),
+    /// One of our own limits. Holds what there was too much of.
+    TooMany {
+        what: &'static str,
+        again_in: Duration,
+    },
     Internal(String),
     WeChat(String),
     /// WeChat surely did not consume the code, so that trying again may help.
@@ -41,6 +47,8 @@ pub enum Error {
     DatabaseUnavailable(String),
     /// Holds what is full.
     Busy(&'static str),
+    /// The server is about to end.
+    Stopping,
     WeChatTimeout,
 }
 
@@ -58,7 +66,7 @@ pub enum Invalid {
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Every name that [`Error::name`] gives.
-pub const NAMES: [&str; 17] = [
+pub const NAMES: [&str; 18] = [
     "invalid_request",
     "login_required",
     "session_expired",
@@ -68,6 +76,7 @@ pub const NAMES: [&str; 17] = [
     "not_found",
     "method_not_allowed",
     "payload_too_large",
+    "request_timeout",
     "unsupported_media_type",
     "rate_limited",
     "internal_error",
@@ -118,14 +127,15 @@ impl Error {
             Self::UserBlocked(_) => row(StatusCode::FORBIDDEN, 0, "user_blocked", false, "账号存在风险，暂时无法登录"),
             Self::NotFound => row(StatusCode::NOT_FOUND, 0, "not_found", false, "接口不存在"),
             Self::MethodNotAllowed(_) => row(StatusCode::METHOD_NOT_ALLOWED, 0, "method_not_allowed", false, "请求方法不支持"),
+            Self::RequestTimeout => row(StatusCode::REQUEST_TIMEOUT, 0, "request_timeout", false, "请求超时，请重试"),
             Self::PayloadTooLarge => row(StatusCode::PAYLOAD_TOO_LARGE, 0, "payload_too_large", false, "请求内容过大"),
             Self::UnsupportedMediaType => row(StatusCode::UNSUPPORTED_MEDIA_TYPE, 0, "unsupported_media_type", false, "请求格式不支持"),
-            Self::RateLimited(_) => row(StatusCode::TOO_MANY_REQUESTS, 0, "rate_limited", false, "操作太频繁，请稍后再试"),
+            Self::RateLimited(_) | Self::TooMany { .. } => row(StatusCode::TOO_MANY_REQUESTS, 0, "rate_limited", false, "操作太频繁，请稍后再试"),
             Self::Internal(_) => row(StatusCode::INTERNAL_SERVER_ERROR, 0, "internal_error", false, "服务器内部错误"),
             Self::WeChat(_) | Self::WeChatBusy(_) => row(StatusCode::BAD_GATEWAY, 0, "wechat_error", false, "微信服务异常，请稍后再试"),
             Self::WeChatMisconfigured(_) => row(StatusCode::BAD_GATEWAY, 1, "wechat_misconfigured", false, "服务配置有误，请联系管理员"),
             Self::DatabaseUnavailable(_) => row(StatusCode::SERVICE_UNAVAILABLE, 0, "database_unavailable", false, "服务暂时不可用，请稍后再试"),
-            Self::Busy(_) => row(StatusCode::SERVICE_UNAVAILABLE, 1, "busy", false, "服务繁忙，请稍后再试"),
+            Self::Busy(_) | Self::Stopping => row(StatusCode::SERVICE_UNAVAILABLE, 1, "busy", false, "服务繁忙，请稍后再试"),
             Self::WeChatTimeout => row(StatusCode::GATEWAY_TIMEOUT, 0, "wechat_timeout", false, "微信响应超时，请稍后再试"),
         }
     }
@@ -134,7 +144,11 @@ impl Error {
     fn retry_after_seconds(&self) -> Option<u32> {
         match self {
             Self::RateLimited(_) => Some(60),
-            Self::WeChatBusy(_) | Self::DatabaseUnavailable(_) | Self::Busy(_) => Some(1),
+            // A second begun counts whole, or the caller would come too early.
+            Self::TooMany { again_in, .. } => Some(again_in.as_secs() as u32 + 1),
+            Self::WeChatBusy(_) | Self::DatabaseUnavailable(_) | Self::Busy(_) | Self::Stopping => {
+                Some(1)
+            }
             _ => None,
         }
     }
@@ -172,7 +186,10 @@ impl fmt::Display for Error {
             Self::NotFound => f.write_str("no such path"),
             Self::MethodNotAllowed(allowed) => write!(f, "allowed: {allowed}"),
             Self::PayloadTooLarge => f.write_str("the body is larger than 64 KiB"),
+            Self::RequestTimeout => f.write_str("the body did not arrive in time"),
             Self::UnsupportedMediaType => f.write_str("neither JSON nor form-urlencoded"),
+            Self::TooMany { what, .. } => write!(f, "too many {what} within a minute"),
+            Self::Stopping => f.write_str("this server is stopping"),
             Self::Busy(what) => write!(f, "{what} is full"),
             Self::WeChatTimeout => f.write_str(
                 "no answer from WeChat within WX_TIMEOUT_MS: check the way from here to WX_API_BASE",
@@ -264,11 +281,5 @@ impl From<StoreError> for Error {
             StoreError::Busy => Self::Busy("the queue of the database"),
             StoreError::Bug(cause) => Self::Internal(cause),
         }
-    }
-}
-
-impl From<RoomFull> for Error {
-    fn from(_: RoomFull) -> Self {
-        Self::Busy("the waiting room for late logins")
     }
 }

@@ -10,6 +10,7 @@ pub mod config;
 pub mod error;
 pub mod http;
 pub mod key_ages;
+pub mod limits;
 pub mod logging;
 pub mod login;
 pub mod metrics;

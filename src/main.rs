@@ -12,7 +12,9 @@ fn main() -> ExitCode {
         eprintln!("wxauth: another TLS provider is installed already");
         return ExitCode::FAILURE;
     }
-    match commands::run(arguments) {
+    let ended = commands::run(arguments);
+    log::logger().flush();
+    match ended {
         Ok(outcome) => outcome.into(),
         Err(error) => {
             eprintln!("wxauth: {error}");

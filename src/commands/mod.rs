@@ -46,7 +46,7 @@ enum Command {
 /// Runs the command; an error is one line for the person who typed it.
 pub fn run(arguments: Arguments) -> Result<Outcome> {
     config::load_dotenv()?;
-    logging::init(&config::log_filter());
+    logging::init(&config::log_filter(), config::log_format()?);
     match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Migrate(arguments) => migrate::run(&arguments),

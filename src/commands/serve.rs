@@ -8,11 +8,12 @@ use std::time::Duration;
 use actix_rt::net::TcpSocket;
 use actix_rt::time::{Instant, sleep};
 use clap::Args;
+use listenfd::ListenFd;
 
 use super::outcome::{Outcome, Result};
 use crate::config::{Config, DatabaseConfig};
 use crate::error;
-use crate::http;
+use crate::http::{self, Listener};
 use crate::metrics::{Metrics, Words};
 use crate::phone;
 use crate::store::{self, SchemaState, Store, StoreError};
@@ -55,7 +56,13 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
             )
             .into());
         }
-        let listener = listen("BIND", config.bind)?;
+        let listener = match ListenFd::from_env().take_tcp_listener(0) {
+            Ok(Some(listener)) => Listener::HandedOver(listener),
+            Ok(None) => Listener::Own(listen("BIND", config.bind)?),
+            Err(error) => {
+                return Err(format!("LISTEN_FDS hands over no TCP socket: {error}").into());
+            }
+        };
         let metrics_bind = config.metrics_bind;
         let metrics_listener =
             metrics_bind.map(|address| listen("METRICS_BIND", address)).transpose()?;

@@ -6,10 +6,12 @@ mod variables;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 pub use self::error::ConfigError;
 use self::error::Result;
 use self::variables::{
-    address, milliseconds, must, number, optional_address, seconds, secret, variable,
+    address, milliseconds, must, networks, number, optional_address, seconds, secret, variable,
 };
 use crate::values::Secret;
 
@@ -32,6 +34,14 @@ pub struct Config {
     pub purge_interval: Option<Duration>,
     /// HTTP workers.
     pub workers: usize,
+    /// How long after SIGTERM connections are still accepted.
+    pub drain: Duration,
+    /// The proxies in front, whose word on who calls is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Codes of one address that WeChat may refuse in a minute; `None` is any number.
+    pub refused_codes_per_minute: Option<u64>,
+    /// Different data of one openid that no key may open in a minute; `None` is any number.
+    pub failed_phones_per_minute: Option<u64>,
 }
 
 #[derive(Debug, Clone)]
@@ -59,6 +69,14 @@ pub enum ResponseShape {
     /// `{"code": 0, "msg": "ok", "data": {"openid": …}}`, for pages whose request wrapper unwraps
     /// the body.
     Envelope,
+}
+
+/// `LOG_FORMAT`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    /// One object a line.
+    Json,
 }
 
 const A_YEAR_SECONDS: u64 = 366 * 24 * 60 * 60;
@@ -91,6 +109,11 @@ impl Config {
         let purge_interval =
             problems.note(seconds("PURGE_INTERVAL_SECONDS", 3_600, 0..=A_YEAR_SECONDS));
         let workers = problems.note(number("WORKERS", available_cores(), 1..=1_024));
+        let drain = problems.note(seconds("DRAIN_SECONDS", 0, 0..=3_600));
+        let trusted_proxies = problems.note(networks("TRUSTED_PROXIES"));
+        let refused_codes = problems.note(number("REFUSED_CODES_PER_MINUTE", 600, 0..=1_000_000));
+        let failed_phones = problems.note(number("FAILED_PHONES_PER_MINUTE", 60, 0..=1_000));
+        problems.note(log_format());
         Some(Self {
             database: database?,
             wechat: wechat?,
@@ -102,6 +125,10 @@ impl Config {
             response_shape: response_shape?,
             purge_interval: Some(purge_interval?).filter(|interval| !interval.is_zero()),
             workers: workers? as usize,
+            drain: drain?,
+            trusted_proxies: trusted_proxies?,
+            refused_codes_per_minute: Some(refused_codes?).filter(|limit| *limit > 0),
+            failed_phones_per_minute: Some(failed_phones?).filter(|limit| *limit > 0),
         })
     }
 }
@@ -175,6 +202,15 @@ pub fn load_dotenv() -> Result<()> {
 /// `RUST_LOG`, env_logger's filter.
 pub fn log_filter() -> String {
     variable("RUST_LOG").ok().flatten().unwrap_or_else(|| "info".to_owned())
+}
+
+/// How the log's lines look.
+pub fn log_format() -> Result<LogFormat> {
+    match variable("LOG_FORMAT")?.as_deref() {
+        None | Some("text") => Ok(LogFormat::Text),
+        Some("json") => Ok(LogFormat::Json),
+        Some(other) => Err(must("LOG_FORMAT", "text or json").showing(other)),
+    }
 }
 
 fn database_url() -> Result<Secret> {

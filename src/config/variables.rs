@@ -2,9 +2,11 @@
 
 use std::env;
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
+
+use ipnet::IpNet;
 
 use super::error::{ConfigError, Result};
 use crate::values::Secret;
@@ -43,6 +45,17 @@ pub(super) fn number(name: &str, default: u64, range: RangeInclusive<u64>) -> Re
         let (least, most) = range.into_inner();
         must(name, &format!("a whole number from {least} to {most}")).showing(&text)
     })
+}
+
+/// Networks and single addresses, separated by commas; none where the variable is not set.
+pub(super) fn networks(name: &str) -> Result<Vec<IpNet>> {
+    let text = variable(name)?.unwrap_or_default();
+    let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+    let parse = |entry: &str| {
+        let network = entry.parse().or_else(|_| entry.parse::<IpAddr>().map(IpNet::from));
+        network.map_err(|_| must(name, "networks such as 10.0.0.0/8,fd00::/8").showing(&text))
+    };
+    entries.map(parse).collect()
 }
 
 /// A secret from the variable itself, or from the file that `{name}_FILE` names.

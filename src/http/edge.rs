@@ -1,108 +1,100 @@
-//! Around every request: its id, the headers that every answer carries, its line in the log.
+//! Around every request: its id, the path that it means, the headers that every answer carries, its
+//! line in the log.
 
-use std::cell::RefCell;
-use std::fmt;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
+use actix_web::error::InternalError;
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING,
+};
 use actix_web::http::{ConnectionType, Uri};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{HttpMessage as _, HttpResponse};
+use actix_web::{HttpMessage as _, ResponseError as _};
 
-use super::endpoints::meant_by;
-use super::stopping::Closing;
+use super::connection::Progress;
+use super::endpoints::{Readiness, meant_by};
+use super::log_line::{Facts, LogLine};
+use super::proxies::{Client, TrustedProxies};
+use super::stopping::{Stage, Stopping};
 use crate::error::Error;
 use crate::metrics::Metrics;
-use crate::phone::Repairs;
-use crate::values::OpenId;
-use crate::values::OpenedBy;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_REQUEST_ID_LENGTH: usize = 64;
-/// Characters of an unknown path that the log shows.
-const MAX_SHOWN_PATH_LENGTH: usize = 64;
 
-/// What a handler learned about its request that the log should tell.
-#[derive(Clone, Default)]
-pub struct Facts(Rc<RefCell<FactsInside>>);
-
-#[derive(Default)]
-struct FactsInside {
-    openid: Option<OpenId>,
-    opened_by: Option<OpenedBy>,
-    repairs: Repairs,
+/// What every request meets.
+#[derive(Clone)]
+pub struct Edge {
+    pub stopping: Stopping,
+    pub metrics: Arc<Metrics>,
+    pub proxies: Arc<TrustedProxies>,
+    pub readiness: Data<Readiness>,
 }
 
-impl Facts {
-    pub fn openid(&self, openid: &OpenId) {
-        self.0.borrow_mut().openid = Some(openid.clone());
-    }
-
-    pub fn opened_by(&self, opened_by: OpenedBy) {
-        self.0.borrow_mut().opened_by = Some(opened_by);
-    }
-
-    pub fn repairs(&self, repairs: Repairs) {
-        self.0.borrow_mut().repairs = repairs;
-    }
-}
-
-impl fmt::Display for Facts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let inside = self.0.borrow();
-        if let Some(openid) = &inside.openid {
-            write!(f, " openid={}", openid.shortened())?;
+impl Edge {
+    pub async fn around<B: MessageBody>(
+        self,
+        mut request: ServiceRequest,
+        next: Next<B>,
+    ) -> actix_web::Result<ServiceResponse<B>> {
+        let request_id = request_id(&request);
+        let path = take_path_that_is_meant(&mut request);
+        let client =
+            request.peer_addr().and_then(|peer| self.proxies.client(peer.ip(), request.headers()));
+        let facts = Facts::default();
+        let mut line = LogLine::begin(&request, &request_id, path, client, facts.clone());
+        request.extensions_mut().insert(facts.clone());
+        request.extensions_mut().insert(Client(client));
+        let progress = request.conn_data::<Rc<Progress>>().cloned();
+        if let Some(progress) = &progress {
+            progress.request_begins(content_length(request.headers()));
         }
-        if let Some(OpenedBy { place, of, age, was_late, .. }) = inside.opened_by {
-            let late = if was_late { " late_login=rescued" } else { "" };
-            write!(f, " key={place}/{of} key_age_s={}{late}", age.as_secs())?;
+
+        let answer = tokio::select! {
+            biased;
+            answer = next.call(request) => Ok(answer?),
+            // Who still waits hears it, as the process ends with or without their answer.
+            () = self.stopping.reached(Stage::LastAnswers) => Err(Error::Stopping),
+        };
+
+        if let Some(progress) = progress {
+            progress.request_is_answered();
         }
-        if !inside.repairs.is_empty() {
-            write!(f, " repaired={}", inside.repairs)?;
+        let error = answer.as_ref().map_or_else(Some, error_in);
+        match error {
+            Some(Error::DatabaseUnavailable(_)) => self.readiness.heard(false),
+            None if facts.name_a_user() => self.readiness.heard(true),
+            _ => {}
         }
-        Ok(())
+        self.metrics.requests.answered(
+            path.unwrap_or_default(),
+            error.map(Error::name),
+            line.elapsed(),
+        );
+        line.write(status(&answer), error);
+        let mut answer = answer.map_err(|error| (error.error_response(), error));
+        let head = match &mut answer {
+            Ok(response) => response.response_mut().head_mut(),
+            Err((response, _)) => response.head_mut(),
+        };
+        head.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        head.headers_mut().insert(X_REQUEST_ID, request_id);
+        if self.stopping.has_begun() {
+            head.set_connection_type(ConnectionType::Close);
+        }
+        answer.map_err(|(response, error)| InternalError::from_response(error, response).into())
     }
 }
 
-pub async fn edge<B: MessageBody>(
-    mut request: ServiceRequest,
-    next: Next<B>,
-) -> actix_web::Result<ServiceResponse<B>> {
-    let started = Instant::now();
-    let request_id = request_id(&request);
-    let facts = Facts::default();
-    let closing = request.app_data::<Data<Closing>>().is_some_and(|closing| closing.has_begun());
-    let metrics = request.app_data::<Data<Metrics>>().cloned();
-    request.extensions_mut().insert(facts.clone());
-    let meant = meant_by(request.match_info().as_str());
-    if let Some(path) = meant {
-        request.match_info_mut().get_mut().update(&Uri::from_static(path));
-    }
-
-    let mut response = next.call(request).await?;
-
-    if closing {
-        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
-    }
-    let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(X_REQUEST_ID, request_id.clone());
-    let elapsed = started.elapsed();
-    if let Some(metrics) = metrics {
-        let path = meant.unwrap_or_default();
-        metrics.requests.answered(path, error(&response).map(Error::name), elapsed);
-    }
-    write_lines(&response, &facts, request_id.to_str().unwrap_or_default(), elapsed);
-    Ok(response)
-}
-
-/// Answers a path that does not exist.
-pub async fn not_found() -> Result<HttpResponse, Error> {
-    Err(Error::NotFound)
+/// Makes the known path that is meant the one that is routed.
+fn take_path_that_is_meant(request: &mut ServiceRequest) -> Option<&'static str> {
+    let path = meant_by(request.match_info().as_str())?;
+    request.match_info_mut().get_mut().update(&Uri::from_static(path));
+    Some(path)
 }
 
 /// The caller's, so that its log and ours can be joined, or one of ours.
@@ -118,27 +110,21 @@ fn request_id(request: &ServiceRequest) -> HeaderValue {
     }
 }
 
-fn error<B>(response: &ServiceResponse<B>) -> Option<&Error> {
+fn content_length(headers: &HeaderMap) -> Option<usize> {
+    match headers.get(CONTENT_LENGTH) {
+        Some(length) => length.to_str().ok()?.parse().ok(),
+        None if headers.contains_key(TRANSFER_ENCODING) => None,
+        None => Some(0),
+    }
+}
+
+fn error_in<B>(response: &ServiceResponse<B>) -> Option<&Error> {
     response.response().error().and_then(|error| error.as_error())
 }
 
-fn write_lines<B>(
-    response: &ServiceResponse<B>,
-    facts: &Facts,
-    request_id: &str,
-    elapsed: Duration,
-) {
-    let error = error(response);
-    if let Some(error) = error {
-        log::log!(error.level(), "request_id={request_id} error={} cause: {error}", error.name());
+fn status<B>(answer: &Result<ServiceResponse<B>, Error>) -> u16 {
+    match answer {
+        Ok(response) => response.status().as_u16(),
+        Err(error) => error.status_code().as_u16(),
     }
-    let request = response.request();
-    log::info!(
-        "request_id={request_id} {} {:.MAX_SHOWN_PATH_LENGTH$} status={} error={} ms={:.1}{facts}",
-        request.method(),
-        request.path(),
-        response.status().as_u16(),
-        error.map_or("-", Error::name),
-        elapsed.as_secs_f64() * 1_000.0,
-    );
 }

@@ -1,16 +1,24 @@
 //! Everything of HTTP: one file an endpoint, and what is around all of them.
 //!
-//! [`server`] assembles the application and runs it, [`edge`] is around every request, [`request`]
-//! is the door where a body becomes valid values, [`reply`] the form of a good answer,
-//! [`stopping`] what happens between SIGTERM and the end, and [`systemd`] what systemd hears of it.
+//! [`accepting`] takes connections and hands them to [`workers`], each of which runs an [`app`] on
+//! them; a [`connection`] keeps its caller in time. [`edge`] is around every request, [`request`] is
+//! the door where what a page sends becomes valid values, [`reply`] the form of a good answer, and
+//! [`log_line`] what the log tells. [`stopping`] is what happens between SIGTERM and the end,
+//! [`systemd`] what systemd hears of it, and [`server`] puts all of it together.
 
+mod accepting;
+mod app;
+mod connection;
 mod edge;
 mod endpoints;
+mod log_line;
+mod proxies;
 mod reply;
 mod request;
 mod server;
 mod stopping;
 mod systemd;
+mod workers;
 
 pub use self::endpoints::PATHS;
-pub use self::server::serve;
+pub use self::server::{Listener, serve};

@@ -1,4 +1,4 @@
-//! Assembles the application from its configuration and a listener, and runs it until SIGTERM.
+//! Assembles the server from its configuration and a listener, and runs it until SIGTERM.
 
 use std::io;
 use std::net::TcpListener;
@@ -6,26 +6,44 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_rt::Arbiter;
-use actix_web::middleware::from_fn;
-use actix_web::web::{Data, PayloadConfig};
-use actix_web::{App, HttpServer};
+use actix_rt::time::{sleep, timeout};
+use actix_web::web::Data;
 
-use super::edge::edge;
-use super::endpoints;
-use super::request::MAX_BODY_BYTES;
-use super::stopping::{Closing, LAST_LOGINS, SHUTDOWN_SECONDS, stop_on_signal};
+use super::accepting::Acceptor;
+use super::app::Shared;
+use super::edge::Edge;
+use super::endpoints::Readiness;
+use super::proxies::TrustedProxies;
+use super::request::BodyRoom;
+use super::stopping::{Stage, Stopping, end_in_time, signalled};
 use super::systemd;
+use super::workers::Workers;
 use crate::arrivals::Arrivals;
 use crate::config::Config;
 use crate::key_ages::KeyAges;
+use crate::limits::FailedPhones;
 use crate::login::Logins;
 use crate::metrics::{self, Metrics};
 use crate::phone::{DamageReport, Phones};
 use crate::purge;
 use crate::store::Store;
 
-/// Longer than common load balancers' own, so that it is they who close.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// Between the last connection that is accepted and the end of idle ones: who sends one request
+/// after the other hears `Connection: close` in this time.
+const LAST_REQUESTS: Duration = Duration::from_secs(1);
+/// What is left then to requests under way, to their last answers, to logins whose caller is gone,
+/// and to counts that are not stored yet: together less than orchestrators have patience.
+const UNDER_WAY: Duration = Duration::from_secs(18);
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
+const LAST_LOGINS: Duration = Duration::from_secs(4);
+const LAST_COUNTS: Duration = Duration::from_secs(3);
+
+/// Where connections come from.
+pub enum Listener {
+    Own(TcpListener),
+    /// Of systemd, who keeps it, so that a restart refuses nobody.
+    HandedOver(TcpListener),
+}
 
 /// Serves until SIGTERM or SIGINT; requests under way are finished first. Prometheus is answered
 /// on a listener of its own, if there is one.
@@ -33,17 +51,19 @@ pub async fn serve(
     config: Config,
     store: Store,
     metrics: Arc<Metrics>,
-    listener: TcpListener,
+    listener: Listener,
     metrics_listener: Option<TcpListener>,
 ) -> io::Result<()> {
     // One thread for what outlives requests: exchanges with WeChat, and what runs now and then.
     let background = Arbiter::new().handle();
     let arrivals = Arc::new(Arrivals::new(store.clone(), metrics.waiting_requests.clone()));
+    let failed_phones = Arc::new(FailedPhones::new(config.failed_phones_per_minute));
     let key_ages = Arc::new(KeyAges::new());
     let logins = Logins::new(
         &config,
         store.clone(),
         Arc::clone(&arrivals),
+        Arc::clone(&failed_phones),
         Arc::clone(&metrics),
         &background,
     );
@@ -51,6 +71,7 @@ pub async fn serve(
         store: store.clone(),
         arrivals: Arc::clone(&arrivals),
         key_ages: Arc::clone(&key_ages),
+        failed_phones,
         metrics: Arc::clone(&metrics),
         appid: config.wechat.appid.clone(),
         max_age: config.phone_data_max_age,
@@ -67,48 +88,75 @@ pub async fn serve(
         background.spawn(async move { purge::now_and_then(&store, every, &metrics.purges).await });
     }
 
-    let closing = Closing::default();
-    let data = (
-        Data::new(logins.clone()),
-        Data::new(phones),
-        Data::new(store.clone()),
-        Data::new(config.response_shape),
-        Data::new(closing.clone()),
-        Data::from(Arc::clone(&metrics)),
-    );
-    let address = listener.local_addr()?;
-    let server = HttpServer::new(move || {
-        let (logins, phones, store, shape, closing, metrics) = data.clone();
-        App::new()
-            .app_data(logins)
-            .app_data(phones)
-            .app_data(store)
-            .app_data(shape)
-            .app_data(closing)
-            .app_data(metrics)
-            .app_data(PayloadConfig::new(MAX_BODY_BYTES))
-            .wrap(from_fn(edge))
-            .configure(endpoints::configure)
-    })
-    .workers(config.workers)
-    .keep_alive(KEEP_ALIVE)
-    .shutdown_timeout(SHUTDOWN_SECONDS)
-    .disable_signals()
-    .listen(listener)?
-    .run();
+    if config.trusted_proxies.is_empty() {
+        log::info!("TRUSTED_PROXIES is not set: no limit counts by address");
+    }
+    let stopping = Stopping::new();
+    let readiness = Data::new(Readiness::new(store.clone()));
+    let edge = Edge {
+        readiness: readiness.clone(),
+        stopping: stopping.clone(),
+        metrics: Arc::clone(&metrics),
+        proxies: Arc::new(TrustedProxies::new(config.trusted_proxies)),
+    };
+    let shared = Shared {
+        logins: Data::new(logins.clone()),
+        phones: Data::new(phones),
+        readiness,
+        response_shape: Data::new(config.response_shape),
+        body_room: Data::new(BodyRoom::new()),
+        stopping: Data::new(stopping.clone()),
+        edge,
+    };
     let metrics_server =
         metrics_listener.map(|listener| metrics::serve(metrics, listener)).transpose()?;
-    stop_on_signal(server.handle(), closing)?;
-    log::info!("listening on http://{address}");
-    systemd::tell_ready();
-    server.await?;
+    let workers = Workers::start(config.workers, &shared);
+    run(listener, &workers, &stopping, config.drain).await?;
 
     logins.finish(LAST_LOGINS).await;
     damage_report.tell();
-    key_ages.flush(&store).await;
+    if timeout(LAST_COUNTS, key_ages.flush(&store)).await.is_err() {
+        log::warn!("the last counts of key ages are lost: the database does not take them");
+    }
     if let Some(metrics_server) = metrics_server {
         metrics_server.stop(false).await;
     }
     log::info!("stopped");
+    Ok(())
+}
+
+/// Accepts until a signal and the drain after it, then ends what is open.
+async fn run(
+    listener: Listener,
+    workers: &Workers,
+    stopping: &Stopping,
+    drain: Duration,
+) -> io::Result<()> {
+    let (listener, is_own) = match listener {
+        Listener::Own(listener) => (listener, true),
+        Listener::HandedOver(listener) => (listener, false),
+    };
+    let address = listener.local_addr()?;
+    let acceptor = Acceptor::new(listener)?;
+    log::info!("listening on http://{address}");
+    systemd::tell_ready();
+    let signal_and_drain = async {
+        signalled().await?;
+        stopping.enter(Stage::Leaving);
+        sleep(drain).await;
+        io::Result::Ok(())
+    };
+    tokio::select! {
+        () = acceptor.accept(workers) => {}
+        done = signal_and_drain => done?,
+    }
+    end_in_time();
+    let open = if is_own { acceptor.close(workers).await? } else { acceptor.leave() };
+    log::info!("no more connections are accepted");
+    open.end(LAST_REQUESTS).await;
+    stopping.enter(Stage::IdleEnds);
+    open.end(UNDER_WAY).await;
+    stopping.enter(Stage::LastAnswers);
+    open.end(LAST_ANSWERS).await;
     Ok(())
 }

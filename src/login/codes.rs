@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::error::{Error, Result};
 use crate::store::{KeyId, StoredLogin};
@@ -16,7 +16,8 @@ use crate::wechat::Session;
 const CODE_LIFETIME: Duration = Duration::from_secs(5 * 60);
 /// How long WeChat's refusal of a code is passed on without asking again.
 const REFUSAL_LIFETIME: Duration = Duration::from_secs(30);
-/// Logins under way at once: the exchange, the store, and the wait for another process.
+/// Logins under way at once: the exchange and the store. A code that WeChat refused is not under
+/// way any more, or made-up ones would take the places of others.
 const MAX_RUNNING: usize = 2_048;
 /// Codes that are over, some 400 bytes each. An older one is asked of WeChat again, and then found
 /// in the database. Less than half of what 16,384 places of a hash table hold: one that is fuller
@@ -26,12 +27,22 @@ const MAX_REMEMBERED: usize = 7_000;
 /// What came of a code, for all who posted it.
 pub type Outcome = Result<StoredLogin>;
 
-/// An outcome, and how long the database was waited for until it came.
-pub type Told = (Outcome, Duration);
+/// An outcome, and what was waited for until it came.
+pub type Told = (Outcome, Waited);
+
+/// How long a login waited for others.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Waited {
+    pub wechat: Duration,
+    pub database: Duration,
+}
 
 /// The memory; clones share it.
-#[derive(Clone, Default)]
-pub struct Codes(Arc<Mutex<Memory>>);
+#[derive(Clone)]
+pub struct Codes {
+    memory: Arc<Mutex<Memory>>,
+    places: Arc<Semaphore>,
+}
 
 #[derive(Default)]
 struct Memory {
@@ -70,6 +81,10 @@ pub enum Begin {
 }
 
 impl Codes {
+    pub fn new() -> Self {
+        Self { memory: Arc::default(), places: Arc::new(Semaphore::new(MAX_RUNNING)) }
+    }
+
     /// Looks a code up, and marks it as running if nobody works on it.
     pub fn begin(&self, code: CodeHash) -> Result<Begin> {
         let mut memory = self.lock();
@@ -82,12 +97,11 @@ impl Codes {
             Some(Ended::Exchanged(session)) => Some(session),
             None => None,
         };
-        if memory.running.len() >= MAX_RUNNING {
-            return Err(Error::Busy("the queue of logins"));
-        }
+        let place = Arc::clone(&self.places).try_acquire_owned();
+        let place = Some(place.map_err(|_| Error::Busy("the queue of logins"))?);
         let (outcome, receiver) = watch::channel(None);
         memory.running.insert(code, receiver);
-        Ok(Begin::Run(Run { codes: self.clone(), code, outcome, is_over: false }, exchanged))
+        Ok(Begin::Run(Run { codes: self.clone(), code, place, outcome, is_over: false }, exchanged))
     }
 
     /// How many logins are under way.
@@ -97,7 +111,7 @@ impl Codes {
 
     /// The memory is whole after every step, so a thread that panicked left nothing half done.
     fn lock(&self) -> MutexGuard<'_, Memory> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -131,6 +145,7 @@ impl Memory {
 pub struct Run {
     codes: Codes,
     code: CodeHash,
+    place: Option<OwnedSemaphorePermit>,
     outcome: watch::Sender<Option<Told>>,
     is_over: bool,
 }
@@ -139,6 +154,11 @@ impl Run {
     /// The outcome that [`Run::end`] will tell.
     pub fn receiver(&self) -> watch::Receiver<Option<Told>> {
         self.outcome.subscribe()
+    }
+
+    /// Makes room for other codes. Who posts this one still waits for its outcome.
+    pub fn give_up_place(&mut self) {
+        self.place = None;
     }
 
     /// Tells the outcome to all who wait; what is left of the code is remembered.

@@ -17,22 +17,28 @@
 
 mod codes;
 
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_rt::ArbiterHandle;
 use actix_rt::time::{Instant, sleep};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
-use self::codes::{Begin, Codes, Ended, Outcome, Run, Told};
+use self::codes::{Begin, Codes, Ended, Outcome, Run, Told, Waited};
 use crate::arrivals::Arrivals;
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::limits::{FailedPhones, RefusedCodes, TooMany};
 use crate::metrics::Metrics;
 use crate::store::{Budget, KeyId, Login, Store, StoredLogin};
 use crate::values::{CodeHash, LoginCode};
 use crate::wechat::{ExchangeError, Session, WeChat};
+
+/// Codes that WeChat refused and that wait for another process at once. Anybody can make codes up:
+/// where so many wait, this rescue is off and nothing else is.
+const MAX_ASKING: usize = 512;
 
 /// Trades codes for sessions and stores their keys. Clones share everything.
 #[derive(Clone)]
@@ -47,9 +53,20 @@ struct Inside {
     store: Store,
     arrivals: Arc<Arrivals>,
     codes: Codes,
+    /// Of those who ask whether another process has used their code.
+    seats: Semaphore,
+    refused_codes: RefusedCodes,
+    failed_phones: Arc<FailedPhones>,
     metrics: Arc<Metrics>,
     ttl_seconds: i64,
     grace: Duration,
+}
+
+/// What a request may still wait for the database, and has waited for WeChat.
+#[derive(Debug, Default)]
+pub struct Waits {
+    pub database: Budget,
+    pub wechat: Duration,
 }
 
 /// A login to be run.
@@ -67,13 +84,17 @@ impl Logins {
         config: &Config,
         store: Store,
         arrivals: Arc<Arrivals>,
+        failed_phones: Arc<FailedPhones>,
         metrics: Arc<Metrics>,
         thread: &ArbiterHandle,
     ) -> Self {
         let inside = Arc::new(Inside {
             store,
             arrivals,
-            codes: Codes::default(),
+            codes: Codes::new(),
+            seats: Semaphore::new(MAX_ASKING),
+            refused_codes: RefusedCodes::new(config.refused_codes_per_minute),
+            failed_phones,
             metrics,
             ttl_seconds: config.session_ttl.as_secs() as i64,
             grace: config.login_grace,
@@ -92,26 +113,42 @@ impl Logins {
         Self { inside, jobs }
     }
 
-    /// Answers only after the key is committed; the same code again gets the same openid.
-    pub async fn login(&self, code: LoginCode, budget: &mut Budget) -> Result<StoredLogin> {
-        let code_hash = code.hash();
-        let outcome = match self.inside.codes.begin(code_hash)? {
-            Begin::Repeated(key) => {
-                return self.inside.again(self.inside.repeat(key, budget).await);
-            }
+    /// Answers only after the key is committed; the same code again gets the same openid. `address`
+    /// is the caller's, where somebody names it who is trusted.
+    pub async fn login(
+        &self,
+        code: LoginCode,
+        address: Option<IpAddr>,
+        waits: &mut Waits,
+    ) -> Result<StoredLogin> {
+        let refused_codes = &self.inside.refused_codes;
+        let too_many = |TooMany { again_in }| Error::TooMany {
+            what: "refused codes of one address",
+            again_in,
+        };
+        refused_codes.allow(address).map_err(too_many)?;
+        let outcome = self.outcome(code, waits).await;
+        if let Err(Error::CodeRejected(_) | Error::PhoneCodeRejected(_)) = outcome {
+            refused_codes.count(address);
+        }
+        outcome
+    }
+
+    async fn outcome(&self, code: LoginCode, waits: &mut Waits) -> Outcome {
+        let (inside, code_hash) = (&self.inside, code.hash());
+        match inside.codes.begin(code_hash)? {
+            Begin::Repeated(key) => inside.again(inside.repeat(key, &mut waits.database).await),
             Begin::Refused(error) => {
-                let found = self.inside.find(code_hash, budget).await?;
-                return self.inside.again(found.ok_or(error));
+                inside.again(inside.look_again(code_hash, error, &mut waits.database).await)
             }
-            Begin::Join(outcome) => return self.inside.again(outcome_of(outcome, budget).await),
+            Begin::Join(outcome) => inside.again(outcome_of(outcome, waits).await),
             Begin::Run(run, exchanged) => {
                 let outcome = run.receiver();
                 // One that cannot be sent ends without an outcome, which is told below.
                 let _ = self.jobs.send(Job { run, code, code_hash, exchanged });
-                outcome
+                outcome_of(outcome, waits).await
             }
-        };
-        outcome_of(outcome, budget).await
+        }
     }
 
     /// Waits until no login is under way, at most this long.
@@ -126,15 +163,18 @@ impl Logins {
 
 impl Inside {
     async fn run(&self, job: Job, wechat: &WeChat) {
-        let Job { run, code, code_hash, exchanged } = job;
+        let Job { mut run, code, code_hash, exchanged } = job;
+        let begun = Instant::now();
         let exchanged = match exchanged {
             Some(session) => Ok(session),
             None => wechat.exchange(&code, &self.metrics.exchanges).await,
         };
+        let wechat = begun.elapsed();
         let mut budget = Budget::new();
         let (outcome, left) = match exchanged {
             Ok(session) => self.save(code_hash, session, &mut budget).await,
             Err(error @ ExchangeError::CodeRejected(_)) => {
+                run.give_up_place();
                 let refusal = Error::from(error).about(&code);
                 self.ask_other_processes(code_hash, refusal, &mut budget).await
             }
@@ -144,7 +184,7 @@ impl Inside {
             }
             Err(error) => (Err(error.into()), None),
         };
-        run.end((outcome, budget.spent()), left);
+        run.end((outcome, Waited { wechat, database: budget.spent() }), left);
     }
 
     /// Keeps what WeChat gave if the store fails, since WeChat gives it only once.
@@ -163,6 +203,7 @@ impl Inside {
         };
         match self.store.save_login(login, budget).await {
             Ok(stored) => {
+                self.failed_phones.forget(&stored.key.openid);
                 self.arrivals.announce(&stored.key);
                 stored_outcome(stored)
             }
@@ -177,6 +218,9 @@ impl Inside {
         refusal: Error,
         budget: &mut Budget,
     ) -> (Outcome, Option<Ended>) {
+        let Ok(_seat) = self.seats.try_acquire() else {
+            return (Err(refusal.clone()), Some(Ended::Refused(refusal)));
+        };
         let deadline = Instant::now() + self.grace;
         match self.find_until(code_hash, deadline, budget).await {
             Ok(Some(found)) => {
@@ -200,13 +244,21 @@ impl Inside {
             if found.is_some() || is_last_look {
                 return Ok(found);
             }
-            self.arrivals.key_by(code, deadline).await?;
+            self.arrivals.key_by(code, deadline).await;
         }
     }
 
     /// The login that a code brought, whoever exchanged it, as long as the code may be repeated.
     async fn find(&self, code: CodeHash, budget: &mut Budget) -> Result<Option<StoredLogin>> {
         Ok(self.store.login_by_code(code, budget).await?)
+    }
+
+    /// WeChat refused this code a moment ago, but another process may have stored its key since.
+    async fn look_again(&self, code: CodeHash, refusal: Error, budget: &mut Budget) -> Outcome {
+        let Ok(_seat) = self.seats.try_acquire() else {
+            return Err(refusal);
+        };
+        self.find(code, budget).await?.ok_or(refusal)
     }
 
     /// Counts an answer that cost no exchange.
@@ -224,14 +276,15 @@ impl Inside {
     }
 }
 
-/// What the login waited for the database is the request's own waiting, as far as it was there.
-async fn outcome_of(mut outcome: watch::Receiver<Option<Told>>, budget: &mut Budget) -> Outcome {
+/// What the login waited for is the request's own waiting, as far as it was there.
+async fn outcome_of(mut outcome: watch::Receiver<Option<Told>>, waits: &mut Waits) -> Outcome {
     let begun = Instant::now();
     let told = outcome.wait_for(Option::is_some).await.ok().and_then(|told| told.clone());
     let lost =
-        || (Err(Error::Internal("a login ended without an outcome".to_owned())), Duration::ZERO);
+        || (Err(Error::Internal("a login ended without an outcome".to_owned())), Waited::default());
     let (outcome, waited) = told.unwrap_or_else(lost);
-    budget.spend(waited.min(begun.elapsed()));
+    waits.database.spend(waited.database.min(begun.elapsed()));
+    waits.wechat += waited.wechat.min(begun.elapsed());
     outcome
 }
 

@@ -10,6 +10,7 @@ use super::family;
 use super::keys::Keys;
 use super::requests::Requests;
 use super::store::StoreMetrics;
+use crate::logging;
 
 /// The words that labels may hold, from the rooms that own them.
 pub struct Words {
@@ -31,6 +32,7 @@ pub struct Metrics {
     pub keys: Keys,
     pub codes_answered_again: Counter,
     pub waiting_requests: Gauge,
+    pub open_connections: Gauge,
     pub purges: Purges,
     pub store: StoreMetrics,
 }
@@ -59,6 +61,17 @@ impl Metrics {
             "Requests that wait for a login that is still under way",
             waiting_requests.clone(),
         );
+        let open_connections = Gauge::default();
+        registry.register(
+            "open_connections",
+            "Connections of callers, idle ones too",
+            open_connections.clone(),
+        );
+        registry.register(
+            "log_lines_dropped",
+            "Lines of the log that nobody read in time",
+            logging::dropped(),
+        );
         let purges = Purges::register(&mut registry);
         let store = StoreMetrics::register(&mut registry);
         Self {
@@ -68,6 +81,7 @@ impl Metrics {
             keys,
             codes_answered_again,
             waiting_requests,
+            open_connections,
             purges,
             store,
         }

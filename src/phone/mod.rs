@@ -27,9 +27,10 @@ pub use self::damage_report::DamageReport;
 pub use self::open_data::{EncryptedData, Undecodable};
 use self::open_data::{Expected, Unopened};
 pub use self::repair::{DAMAGES, Repairs};
-use crate::arrivals::Arrivals;
+use crate::arrivals::{Arrivals, NoSeat};
 use crate::error::{Error, Result};
 use crate::key_ages::KeyAges;
+use crate::limits::{FailedPhones, Mark, TooMany};
 use crate::metrics::Metrics;
 use crate::store::{Budget, KeyRing, RingKey, Store};
 use crate::values::{Fingerprint, OpenId, OpenedBy, Phone};
@@ -43,6 +44,7 @@ pub struct Phones {
     pub store: Store,
     pub arrivals: Arc<Arrivals>,
     pub key_ages: Arc<KeyAges>,
+    pub failed_phones: Arc<FailedPhones>,
     pub metrics: Arc<Metrics>,
     pub appid: String,
     /// How old the data's watermark may be.
@@ -60,8 +62,10 @@ pub struct Authorised {
 }
 
 /// What has been tried for one request.
-#[derive(Default)]
 struct Tried {
+    /// Tells the data apart from other data of the same openid.
+    mark: Mark,
+    has_waited: bool,
     fingerprints: Vec<Fingerprint>,
     newest: Option<RingKey>,
     /// How far the best key came.
@@ -79,11 +83,11 @@ impl Phones {
     ) -> Result<Authorised> {
         let started = Instant::now();
         data.repairs().names().for_each(|damage| self.metrics.keys.repaired(damage));
-        let mut tried = Tried::default();
+        let mut tried = Tried::nothing_of(self.failed_phones.mark(&data));
         let deadline = started + self.grace;
         let opened = self.open_in_time(&openid, &data, &mut tried, deadline, budget).await?;
         let Some((ring, phone, opened_by)) = opened else {
-            return Err(self.failure(tried, started).await);
+            return Err(self.failure(&openid, tried, started).await);
         };
         self.save(openid, &ring, &phone, budget).await?;
         Ok(Authorised { user_id: ring.user.id, phone, opened_by })
@@ -101,14 +105,28 @@ impl Phones {
         loop {
             let is_last_look = Instant::now() >= deadline;
             let ring = self.store.key_ring(openid.clone(), budget).await?;
-            let ring = ring.ok_or(Error::LoginRequired)?;
-            if let Some((phone, opened_by)) = self.open(&ring, data, tried) {
+            let is_known = ring.is_some();
+            if let Some(ring) = ring
+                && let Some((phone, opened_by)) = self.open(&ring, data, tried)
+            {
                 return Ok(Some((ring, phone, opened_by)));
             }
-            if is_last_look {
-                return Ok(None);
+            let waited = match is_known {
+                _ if is_last_look => Err(NoSeat::TooManyOfOne),
+                true if self.failed_phones.would_be_too_many(openid, tried.mark) => {
+                    Err(NoSeat::TooManyOfOne)
+                }
+                true => self.arrivals.key_of(openid, &tried.fingerprints, deadline).await,
+                false => self.arrivals.user(openid, deadline).await,
+            };
+            match waited {
+                Ok(()) => tried.has_waited = true,
+                Err(_) if !is_known => return Err(Error::LoginRequired),
+                Err(NoSeat::TooManyOfOne) => return Ok(None),
+                Err(NoSeat::RoomFull) => {
+                    return Err(Error::Busy("the waiting room for late logins"));
+                }
             }
-            self.arrivals.key_of(openid, &tried.fingerprints, deadline).await?;
         }
     }
 
@@ -124,7 +142,6 @@ impl Phones {
             now: unix_seconds(),
             max_age_seconds: self.max_age.as_secs() as i64,
         };
-        let was_late = !tried.fingerprints.is_empty();
         for (index, key) in ring.keys.iter().enumerate() {
             if tried.fingerprints.contains(&key.fingerprint) {
                 continue;
@@ -136,7 +153,7 @@ impl Phones {
                         of: ring.keys.len(),
                         age: key.age,
                         issued_age: key.issued_age,
-                        was_late,
+                        was_late: tried.has_waited,
                     };
                     self.key_ages.opened(&opened_by);
                     self.metrics.keys.opened(&opened_by);
@@ -148,7 +165,7 @@ impl Phones {
         None
     }
 
-    async fn failure(&self, tried: Tried, started: Instant) -> Error {
+    async fn failure(&self, openid: &OpenId, tried: Tried, started: Instant) -> Error {
         let (Some(newest), Some(furthest)) = (&tried.newest, tried.furthest) else {
             return Error::SessionExpired;
         };
@@ -156,7 +173,11 @@ impl Phones {
         if furthest == Unopened::FromTheFuture {
             log::warn!("a watermark is over 5 minutes in the future: check this machine's clock");
         }
+        let counted = self.failed_phones.count(openid, tried.mark);
         sleep_until(started + MIN_FAILURE_TIME).await;
+        if let Err(TooMany { again_in }) = counted {
+            return Error::TooMany { what: "data of one openid that no key opens", again_in };
+        }
         let (cause, keys) = (furthest.cause(), tried.fingerprints.len());
         let (age, issued_age) = (newest.age.as_secs(), newest.issued_age.as_secs());
         Error::DecryptFailed(format!(
@@ -181,6 +202,10 @@ impl Phones {
 }
 
 impl Tried {
+    fn nothing_of(mark: Mark) -> Self {
+        Self { mark, has_waited: false, fingerprints: Vec::new(), newest: None, furthest: None }
+    }
+
     fn add(&mut self, key: &RingKey, unopened: Unopened) {
         self.fingerprints.push(key.fingerprint.clone());
         self.furthest = self.furthest.max(Some(unopened));

@@ -1,5 +1,7 @@
 //! The encrypted phone number: AES, shape and watermark. Pure functions, no I/O.
 
+use std::hash::{Hash, Hasher};
+
 use aes::Aes128;
 use block_modes::block_padding::Pkcs7;
 use block_modes::{BlockMode as _, Cbc};
@@ -23,6 +25,13 @@ pub struct EncryptedData {
     ciphertext: Vec<u8>,
     iv: [u8; BLOCK],
     repairs: Repairs,
+}
+
+/// The data itself, however it was damaged on its way.
+impl Hash for EncryptedData {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.ciphertext, &self.iv).hash(state);
+    }
 }
 
 /// Which of the two fields is not valid.

@@ -12,6 +12,7 @@ pub struct OpenId(Arc<str>);
 
 impl OpenId {
     const MAX_LENGTH: usize = 64;
+    /// Characters at either end.
     const SHOWN_LENGTH: usize = 6;
 
     pub fn parse(text: &str) -> Option<Self> {
@@ -24,10 +25,13 @@ impl OpenId {
         &self.0
     }
 
-    /// Enough to find a user with the database beside the log, too little to call the API with.
+    /// Its start and its end, as all openids of one app begin alike: enough to find a user with the
+    /// database beside the log, too little to call the API with.
     pub fn shortened(&self) -> String {
-        let shown = self.0.len().min(Self::SHOWN_LENGTH * 2) / 2;
-        self.0.chars().take(shown).chain(['…']).collect()
+        let shown = (self.0.len() / 4).min(Self::SHOWN_LENGTH);
+        let (start, rest) = self.0.split_at_checked(shown).unwrap_or_default();
+        let (_, end) = rest.split_at_checked(rest.len() - shown).unwrap_or_default();
+        format!("{start}…{end}")
     }
 }
 

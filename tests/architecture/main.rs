@@ -12,10 +12,11 @@ use self::imports::Imports;
 /// one floor do not know each other.
 const FLOORS: &[&[&str]] = &[
     &["schema", "values"],
-    &["config", "logging"],
+    &["config"],
+    &["logging"],
     &["metrics"],
     &["store", "wechat"],
-    &["arrivals", "key_ages"],
+    &["arrivals", "key_ages", "limits"],
     &["error"],
     &["login", "phone", "purge"],
     &["http"],

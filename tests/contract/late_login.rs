@@ -1,8 +1,10 @@
 //! Data whose key is still on its way.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::harness::{METRICS, Reader, World};
+use wxauth_sandbox::EncryptedData;
+
+use crate::harness::{Client, METRICS, Reader, World};
 
 const LONG_GRACE: (&str, &str) = ("LOGIN_GRACE_MS", "20000");
 const LONGEST_GRACE: (&str, &str) = ("LOGIN_GRACE_MS", "30000");
@@ -116,36 +118,90 @@ async fn no_failure_is_answered_before_the_grace_and_half_a_second_are_over() {
 }
 
 #[actix_rt::test]
-async fn an_openid_that_never_logged_in_is_not_waited_for() {
+async fn a_user_whom_the_database_does_not_know_yet_is_waited_for() {
     let world = World::new();
-    let server = world.server_with(&[LONG_GRACE, ("RUST_LOG", "debug")]);
-    let foreign = wxauth_sandbox::encrypt("AAAAAAAAAAAAAAAAAAAAAA==", b"{}");
+    let here = world.server_with(&[LONG_GRACE, ("RUST_LOG", "debug")]);
+    let elsewhere = world.server();
+    let code = world.wechat.login("alice");
+    let (openid, data) = (world.wechat.openid("alice"), world.wechat.phone("alice"));
 
-    let answer = server.client().post_phone("oNobody", &foreign).await;
+    let page = here.client();
+    let tap = actix_rt::spawn(async move { page.post_phone(&openid, &data).await });
+    here.line(WAITING).await;
+    elsewhere.client().post_code(&code).await.assert_ok();
 
-    answer.assert_error(401, 40100, "login_required", true);
-    assert!(!server.log().contains(WAITING));
+    let answer = tap.await.expect("the tap does not panic");
+    answer.assert_ok();
+    assert!(answer.elapsed < GRACE, "the login ends the wait");
+    here.wait_for_line("late_login=rescued");
 }
 
 #[actix_rt::test]
-async fn waiting_taps_hold_neither_the_one_connection_nor_a_thread() {
+async fn openids_that_nobody_knows_wait_in_a_room_of_their_own() {
+    const ROOM: u32 = 512;
     let world = World::new();
-    let server =
-        world.server_with(&[LONG_GRACE, ("DATABASE_POOL_SIZE", "1"), ("RUST_LOG", "debug")]);
-    let page = server.client();
+    let server = world.server_with(&[LONGEST_GRACE, METRICS]);
+    let (page, reader) = (server.client(), Reader::of(&server));
     let openid = page.log_in(&world, "alice").await;
-    let code = world.wechat.login_rotating("alice");
     let data = world.wechat.phone("alice");
-    let taps: Vec<_> = (0..600)
-        .map(|_| {
+    for number in 0..ROOM {
+        let (page, data) = (page.clone(), data.clone());
+        actix_rt::spawn(async move { page.post_phone(&format!("oNobody{number}"), &data).await });
+    }
+    reader.wait_for("wxauth_waiting_requests", ROOM).await;
+
+    let begun = Instant::now();
+    page.post_phone("oOneMore", &data).await.assert_error(401, 40100, "login_required", true);
+    assert!(begun.elapsed() < GRACE, "it is told at once");
+
+    // Who is known waits as ever.
+    let code = world.wechat.login_rotating("alice");
+    let (tap_page, data) = (page.clone(), world.wechat.phone("alice"));
+    let tap = actix_rt::spawn(async move { tap_page.post_phone(&openid, &data).await });
+    reader.wait_for("wxauth_waiting_requests", ROOM + 1).await;
+    page.post_code(&code).await.assert_ok();
+    tap.await.expect("the tap does not panic").assert_ok();
+}
+
+/// Users who logged in, whose next key is on its way, and what their phones encrypted with it.
+async fn users_whose_key_is_late(
+    world: &World,
+    page: &Client,
+    count: usize,
+) -> Vec<(String, String, EncryptedData)> {
+    let mut users = Vec::new();
+    for number in 0..count {
+        let user = format!("user{number}");
+        let openid = page.log_in(world, &user).await;
+        let code = world.wechat.login_rotating(&user);
+        users.push((openid, code, world.wechat.phone(&user)));
+    }
+    users
+}
+
+/// Taps of one openid that may wait at once.
+const SEATS_OF_ONE: usize = 16;
+
+#[actix_rt::test]
+async fn waiting_taps_hold_neither_the_one_connection_nor_a_thread() {
+    let world = World::with_rate_limit(None);
+    let server = world.server_with(&[LONG_GRACE, ("DATABASE_POOL_SIZE", "1"), METRICS]);
+    let (page, reader) = (server.client(), Reader::of(&server));
+    let users = users_whose_key_is_late(&world, &page, 40).await;
+    let taps: Vec<_> = users
+        .iter()
+        .flat_map(|user| std::iter::repeat_n(user, SEATS_OF_ONE))
+        .map(|(openid, _, data)| {
             let (page, openid, data) = (page.clone(), openid.clone(), data.clone());
             actix_rt::spawn(async move { page.post_phone(&openid, &data).await })
         })
         .collect();
-    server.line(WAITING).await;
+    reader.wait_for("wxauth_waiting_requests", taps.len() as u32).await;
 
     page.log_in(&world, "bob").await;
-    page.post_code(&code).await.assert_ok();
+    for (_, code, _) in &users {
+        page.post_code(code).await.assert_ok();
+    }
 
     for tap in taps {
         tap.await.expect("no tap panics").assert_ok();
@@ -153,23 +209,47 @@ async fn waiting_taps_hold_neither_the_one_connection_nor_a_thread() {
 }
 
 #[actix_rt::test]
-async fn more_waiting_taps_than_there_is_room_for_are_told_to_come_back() {
-    const ROOM: u32 = 4_096;
-    const WAVE: u32 = 256;
+async fn one_openid_takes_no_more_than_its_seats() {
     let world = World::new();
     let server = world.server_with(&[LONGEST_GRACE, METRICS]);
     let (page, reader) = (server.client(), Reader::of(&server));
-    let openid = page.log_in(&world, "alice").await;
-    world.wechat.login_rotating("alice");
-    let data = world.wechat.phone("alice");
-    for wave in 1..=ROOM / WAVE {
-        for _ in 0..WAVE {
+    let users = users_whose_key_is_late(&world, &page, 1).await;
+    let (openid, code, data) = &users[0];
+    let tap = |openid: &String| {
+        let (page, openid, data) = (page.clone(), openid.clone(), data.clone());
+        actix_rt::spawn(async move { page.post_phone(&openid, &data).await })
+    };
+    let seated: Vec<_> = (0..SEATS_OF_ONE).map(|_| tap(openid)).collect();
+    reader.wait_for("wxauth_waiting_requests", SEATS_OF_ONE as u32).await;
+
+    let one_more = tap(openid).await.expect("the tap does not panic");
+    one_more.assert_error(401, 40103, "decrypt_failed", true);
+    assert!(one_more.elapsed < GRACE, "answered as if the grace were over");
+    assert!(one_more.elapsed >= Duration::from_millis(500), "{:?}", one_more.elapsed);
+
+    page.post_code(code).await.assert_ok();
+    for tap in seated {
+        tap.await.expect("no tap panics").assert_ok();
+    }
+}
+
+#[actix_rt::test]
+async fn more_waiting_taps_than_there_is_room_for_are_told_to_come_back() {
+    const ROOM: usize = 2_048;
+    let world = World::with_rate_limit(None);
+    let server = world.server_with(&[LONGEST_GRACE, METRICS]);
+    let (page, reader) = (server.client(), Reader::of(&server));
+    let users = users_whose_key_is_late(&world, &page, ROOM / SEATS_OF_ONE + 1).await;
+    let (last, seated) = users.split_last().expect("one more");
+    for (index, (openid, _, data)) in seated.iter().enumerate() {
+        for _ in 0..SEATS_OF_ONE {
             let (page, openid, data) = (page.clone(), openid.clone(), data.clone());
             actix_rt::spawn(async move { page.post_phone(&openid, &data).await });
         }
-        reader.wait_for("wxauth_waiting_requests", wave * WAVE).await;
+        let waiting = (index + 1) * SEATS_OF_ONE;
+        reader.wait_for("wxauth_waiting_requests", waiting as u32).await;
     }
 
-    page.post_phone(&openid, &data).await.assert_error(503, 50301, "busy", false);
+    page.post_phone(&last.0, &last.2).await.assert_error(503, 50301, "busy", false);
     page.log_in(&world, "bob").await;
 }

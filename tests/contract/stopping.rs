@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -85,6 +86,7 @@ async fn sigterm_fails_no_request_of_clients_that_keep_their_connections() {
 /// One whole request on a connection of its own. False once the server accepts no more; a
 /// connection that was accepted must be answered with 200, or this panics.
 fn log_in_on_a_new_connection(address: &str, code: &str) -> bool {
+    // Not accepted any more, and told so.
     let Ok(mut connection) = TcpStream::connect(address) else {
         return false;
     };
@@ -97,18 +99,126 @@ fn log_in_on_a_new_connection(address: &str, code: &str) -> bool {
     let mut answer = Vec::new();
     let exchanged =
         connection.write_all(request.as_bytes()).and_then(|()| connection.read_to_end(&mut answer));
-    match exchanged {
-        // The kernel completed the handshake, but nobody accepted the connection.
-        Err(_) if answer.is_empty() => false,
-        _ => {
-            assert!(
-                answer.starts_with(b"HTTP/1.1 200"),
-                "an accepted request failed: {:?} {exchanged:?}",
-                String::from_utf8_lossy(&answer)
-            );
-            true
+    assert!(
+        answer.starts_with(b"HTTP/1.1 200"),
+        "a request on an established connection failed: {:?} {exchanged:?}",
+        String::from_utf8_lossy(&answer)
+    );
+    true
+}
+
+#[actix_rt::test]
+async fn a_restart_on_a_socket_that_is_handed_over_refuses_and_loses_nobody() {
+    let world = World::with_rate_limit(None);
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("it is bound").to_string();
+    let mut server = world.server_on(&listener);
+    let (answered, is_over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let clients: Vec<_> = (0..8)
+        .map(|number| {
+            let (address, wechat) = (address.clone(), world.wechat.clone());
+            let (answered, is_over) = (Arc::clone(&answered), Arc::clone(&is_over));
+            std::thread::spawn(move || {
+                let user = format!("user{number}");
+                while !is_over.load(Ordering::Relaxed) {
+                    let is_answered = log_in_on_a_new_connection(&address, &wechat.login(&user));
+                    assert!(is_answered, "a connection was refused");
+                    answered.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+
+    for _ in 0..3 {
+        let before = answered.load(Ordering::Relaxed);
+        while answered.load(Ordering::Relaxed) < before + 100 {
+            std::thread::yield_now();
         }
+        server.signal("TERM");
+        let (status, log) = server.wait();
+        assert_eq!(status.code(), Some(0), "{log}");
+        server = world.server_on(&listener);
     }
+
+    is_over.store(true, Ordering::Relaxed);
+    for client in clients {
+        client.join().expect("no request was refused or lost");
+    }
+}
+
+#[actix_rt::test]
+async fn while_it_drains_it_serves_and_tells_the_balancer() {
+    let world = World::new();
+    let server = world.server_with(&[("DRAIN_SECONDS", "4")]);
+    let page = server.client();
+    page.get("/readyz").await.assert_ok();
+
+    server.signal("TERM");
+    server.line("SIGTERM: finishing what is under way").await;
+
+    page.get("/readyz").await.assert_error(503, 50301, "busy", false);
+    let answer = page.post_code(&world.wechat.login("alice")).await;
+    answer.assert_ok();
+    assert_eq!(answer.header("connection"), Some("close"));
+    let (status, log) = server.wait();
+    assert_eq!(status.code(), Some(0), "{log}");
+}
+
+#[actix_rt::test]
+async fn an_answer_that_is_under_way_at_sigterm_closes_its_connection() {
+    let world = World::new();
+    let server = world.server();
+    let page = server.client();
+    world.wechat.hold();
+    let code = world.wechat.login("alice");
+    let posting = actix_rt::spawn(async move { page.post_code(&code).await });
+    world.wechat.wait_for_waiting(1).await;
+
+    server.signal("TERM");
+    server.line("SIGTERM: finishing what is under way").await;
+    world.wechat.release();
+
+    let answer = posting.await.expect("the post does not panic");
+    answer.assert_ok();
+    assert_eq!(answer.header("connection"), Some("close"));
+}
+
+#[actix_rt::test]
+async fn a_second_signal_ends_it_at_once() {
+    let world = World::new();
+    let server = world.server();
+    let page = server.client();
+    world.wechat.hold();
+    let code = world.wechat.login("alice");
+    actix_rt::spawn(async move {
+        page.try_send("GET", &format!("/code2Session?jsCode={code}"), &[], Vec::new()).await
+    });
+    world.wechat.wait_for_waiting(1).await;
+
+    server.signal("TERM");
+    server.line("SIGTERM: finishing what is under way").await;
+    server.signal("INT");
+
+    let (status, log) = server.wait();
+    assert_eq!(status.code(), Some(1), "{log}");
+    assert!(log.contains("SIGINT again"), "{log}");
+}
+
+#[actix_rt::test]
+async fn a_caller_who_sends_half_a_body_keeps_it_no_longer_than_a_body_has() {
+    let world = World::new();
+    let server = world.server();
+    let mut half = TcpStream::connect(server.address()).expect("the server listens");
+    half.write_all(b"POST /user HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+        .expect("it reads");
+    server.client().get("/healthz").await.assert_ok();
+
+    let begun = Instant::now();
+    server.signal("TERM");
+    let (status, log) = server.wait();
+
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
 }
 
 #[actix_rt::test]
@@ -123,7 +233,7 @@ async fn a_request_under_way_at_sigterm_is_finished() {
     world.wechat.wait_for_waiting(1).await;
 
     server.signal("TERM");
-    server.line("graceful worker shutdown").await;
+    server.line("no more connections are accepted").await;
     world.wechat.release();
 
     posting.await.expect("the post does not panic").assert_ok();

@@ -6,12 +6,11 @@ use serde::Serialize;
 
 use crate::config::ResponseShape;
 use crate::error::Result;
-use crate::http::edge::Facts;
+use crate::http::log_line::Facts;
+use crate::http::proxies::Client;
 use crate::http::reply;
 use crate::http::request::Fields;
 use crate::login::Logins;
-
-use crate::store::Budget;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -25,9 +24,11 @@ pub async fn code2session(
     fields: Fields,
     logins: Data<Logins>,
     shape: Data<ResponseShape>,
+    client: ReqData<Client>,
     facts: ReqData<Facts>,
 ) -> Result<HttpResponse> {
-    let stored = logins.login(fields.login_code()?, &mut Budget::new()).await?;
+    let code = fields.login_code()?;
+    let stored = logins.login(code, client.0, &mut facts.waits()).await?;
     facts.openid(&stored.key.openid);
     let openid = stored.key.openid.as_str();
     Ok(reply::ok(**shape, Answer { openid, expires_in: stored.expires_in_seconds }))

@@ -6,12 +6,10 @@ use serde::Serialize;
 
 use crate::config::ResponseShape;
 use crate::error::Result;
-use crate::http::edge::Facts;
+use crate::http::log_line::Facts;
 use crate::http::reply;
 use crate::http::request::Fields;
 use crate::phone::Phones;
-
-use crate::store::Budget;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -33,7 +31,7 @@ pub async fn get_wx_user_phone(
     facts.openid(&openid);
     let data = fields.encrypted_data()?;
     facts.repairs(data.repairs());
-    let authorised = phones.authorise(openid.clone(), data, &mut Budget::new()).await?;
+    let authorised = phones.authorise(openid.clone(), data, &mut facts.waits().database).await?;
     facts.opened_by(authorised.opened_by);
     let answer = Answer {
         user_id: authorised.user_id,

@@ -6,9 +6,9 @@ mod health;
 mod user;
 
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{Resource, Route, guard};
+use actix_web::{HttpResponse, Resource, Route, guard};
 
-use super::edge::not_found;
+pub use self::health::Readiness;
 use crate::error::{Error, Result};
 
 /// Every path that is answered, as metrics name them.
@@ -49,6 +49,10 @@ pub fn configure(services: &mut ServiceConfig) {
         .service(state(HEALTHZ).route(get_or_head().to(health::healthz)))
         .service(state(READYZ).route(get_or_head().to(health::readyz)))
         .default_service(web::to(not_found));
+}
+
+async fn not_found() -> Result<HttpResponse> {
+    Err(Error::NotFound)
 }
 
 /// Every other method is refused with an `Allow` header.

@@ -6,13 +6,12 @@ use serde::Serialize;
 
 use crate::config::ResponseShape;
 use crate::error::Result;
-use crate::http::edge::Facts;
+use crate::http::log_line::Facts;
+use crate::http::proxies::Client;
 use crate::http::reply;
 use crate::http::request::Fields;
 use crate::login::Logins;
 use crate::phone::Phones;
-
-use crate::store::Budget;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -29,15 +28,16 @@ pub async fn user(
     fields: Fields,
     logins: Data<Logins>,
     phones: Data<Phones>,
+    client: ReqData<Client>,
     facts: ReqData<Facts>,
 ) -> Result<HttpResponse> {
     let code = fields.login_code()?;
     let data = fields.encrypted_data()?;
     facts.repairs(data.repairs());
-    let mut budget = Budget::new();
-    let openid = logins.login(code, &mut budget).await?.key.openid;
+    let mut waits = facts.waits();
+    let openid = logins.login(code, client.0, &mut waits).await?.key.openid;
     facts.openid(&openid);
-    let authorised = phones.authorise(openid.clone(), data, &mut budget).await?;
+    let authorised = phones.authorise(openid.clone(), data, &mut waits.database).await?;
     facts.opened_by(authorised.opened_by);
     let answer = Answer {
         open_id: openid.as_str(),

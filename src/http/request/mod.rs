@@ -6,34 +6,27 @@
 
 mod body;
 mod fields;
+mod reading;
 
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
-use actix_web::error::PayloadError;
 use actix_web::http::Method;
 use actix_web::http::header::CONTENT_TYPE;
-use actix_web::web::Bytes;
 use actix_web::{FromRequest, HttpRequest};
 
 pub use self::fields::Fields;
-use crate::error::{Error, Invalid, Result};
-
-/// The largest body that is read, in bytes.
-pub const MAX_BODY_BYTES: usize = 64 * 1024;
+pub use self::reading::BodyRoom;
+use crate::error::{Error, Result};
 
 impl FromRequest for Fields {
     type Error = Error;
     type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        let body = Bytes::from_request(&request, payload);
+        let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let body = body.await.map_err(|error| match error.as_error() {
-                Some(PayloadError::Overflow) => Error::PayloadTooLarge,
-                _ => Error::InvalidRequest(Invalid::Body),
-            })?;
+            let body = reading::body(&request, payload).await?;
             read(&request, &body)
         })
     }

@@ -11,6 +11,8 @@ mod page;
 mod relay;
 mod server;
 
+use std::net::TcpListener;
+
 pub use self::account::Account;
 pub use self::command::{Finished, TemporaryFile};
 pub use self::database::{Database, Open, numbers};
@@ -56,6 +58,11 @@ impl World {
     /// The same with some variables set, which win over the world's.
     pub fn server_with(&self, variables: &[(&str, &str)]) -> Server {
         Server::start(&self.variables(), variables)
+    }
+
+    /// A server on a socket that it is handed, as systemd does.
+    pub fn server_on(&self, listener: &TcpListener) -> Server {
+        Server::start_on(listener, &self.variables())
     }
 
     /// Runs a command of wxauth to its end.

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
@@ -34,11 +36,26 @@ struct Lines {
 impl Server {
     /// Starts `wxauth serve --migrate` and returns when it listens.
     pub fn start(world: &[(&'static str, String)], variables: &[(&str, &str)]) -> Self {
-        let mut server = Self::spawn(&["serve", "--migrate"], world, variables);
-        let line = server.wait_for_line("listening on http://");
-        let (_, address) = line.rsplit_once("http://").expect("the line holds the address");
-        server.base_url = format!("http://{address}");
-        server
+        Self::spawn(&["serve", "--migrate"], world, variables).listening()
+    }
+
+    /// The same on a socket that it is handed, by the protocol of systemd: as file 3, with the pid of
+    /// the process that is to take it in a variable.
+    pub fn start_on(listener: &TcpListener, world: &[(&'static str, String)]) -> Self {
+        let listener = listener.try_clone().expect("a file is left");
+        let mut command = Command::new("/bin/sh");
+        command
+            .args(["-c", "LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" serve --migrate 3<&0 0</dev/null"])
+            .arg(env!("CARGO_BIN_EXE_wxauth"))
+            .stdin(OwnedFd::from(listener));
+        let environment = world.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        Self::run(command, environment).listening()
+    }
+
+    fn listening(mut self) -> Self {
+        let line = self.wait_for_line("listening on http://");
+        self.base_url = url_in(&line);
+        self
     }
 
     /// Starts any command, and does not wait.
@@ -50,13 +67,17 @@ impl Server {
         let mut environment: HashMap<&str, &str> =
             world.iter().map(|(name, value)| (*name, value.as_str())).collect();
         environment.extend(variables.iter().copied());
-        let mut child = Command::new(env!("CARGO_BIN_EXE_wxauth"))
-            .args(arguments)
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wxauth"));
+        command.args(arguments).stdin(Stdio::null());
+        Self::run(command, environment)
+    }
+
+    fn run(mut command: Command, environment: HashMap<&str, &str>) -> Self {
+        let mut child = command
             .env_clear()
             .envs(environment)
             // Away from a developer's .env.
             .current_dir(std::env::temp_dir())
-            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -77,8 +98,7 @@ impl Server {
 
     /// For a server that was spawned, with its line in the log that holds its address.
     pub fn client_at(&self, line: &str) -> Client {
-        let (_, address) = line.rsplit_once("http://").expect("the line holds the address");
-        Client::new(&format!("http://{address}"))
+        Client::new(&url_in(line))
     }
 
     pub fn client(&self) -> Client {
@@ -141,6 +161,12 @@ impl Server {
         drop(lines);
         (status, log)
     }
+}
+
+/// The URL with which a line or its message ends, in either form of the log.
+fn url_in(line: &str) -> String {
+    let (_, rest) = line.rsplit_once("http://").expect("the line holds a URL");
+    format!("http://{}", rest.split('"').next().unwrap_or_default())
 }
 
 impl Log {

@@ -1,0 +1,171 @@
+//! Callers who send slowly, or much, or never read.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::harness::{METRICS, Reader, Server, World};
+
+const HEALTHZ: &str = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+/// What the contract gives a head and a body, and what a busy machine adds.
+const HEAD_TIME: Duration = Duration::from_secs(5);
+const BODY_TIME: Duration = Duration::from_secs(10);
+const SLACK: Duration = Duration::from_secs(4);
+
+fn connect(server: &Server) -> TcpStream {
+    let stream = TcpStream::connect(server.address()).expect("the server listens");
+    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
+    stream
+}
+
+fn send(server: &Server, bytes: impl AsRef<[u8]>) -> TcpStream {
+    let mut stream = connect(server);
+    stream.write_all(bytes.as_ref()).expect("the server reads");
+    stream
+}
+
+/// One answer without a body of its own length: `/healthz` fits into one packet.
+fn read_some(stream: &mut TcpStream) -> String {
+    let mut bytes = [0; 4_096];
+    let length = stream.read(&mut bytes).expect("an answer or the end");
+    String::from_utf8_lossy(&bytes[..length]).into_owned()
+}
+
+/// Everything until the server closes, and how long that took.
+fn read_to_end(mut stream: TcpStream) -> (String, Duration) {
+    let begun = Instant::now();
+    let mut bytes = Vec::new();
+    // A reset is an end as well.
+    let _ = stream.read_to_end(&mut bytes);
+    (String::from_utf8_lossy(&bytes).into_owned(), begun.elapsed())
+}
+
+fn half_a_body(length: usize) -> Vec<u8> {
+    let head = format!(
+        "POST /code2Session HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\n\r\n"
+    );
+    [head.into_bytes(), vec![b'{'; length - 1]].concat()
+}
+
+#[actix_rt::test]
+async fn a_head_has_five_seconds_the_second_of_a_connection_too() {
+    let world = World::new();
+    let server = world.server();
+    let half = "GET /healthz HTTP/1.1\r\nHos";
+
+    let first = send(&server, half);
+    let mut second = send(&server, HEALTHZ);
+    assert!(read_some(&mut second).starts_with("HTTP/1.1 200"));
+    second.write_all(half.as_bytes()).expect("the connection is kept");
+    // The beginning of the next head comes in the packet of the one before.
+    let mut pipelined = send(&server, [HEALTHZ, half].concat());
+    assert!(read_some(&mut pipelined).starts_with("HTTP/1.1 200"));
+    // Bytes that go on trickling do not make it longer.
+    let mut trickling = send(&server, HEALTHZ);
+    assert!(read_some(&mut trickling).starts_with("HTTP/1.1 200"));
+    let trickle = trickling.try_clone().expect("a clone");
+    std::thread::spawn(move || {
+        let mut trickle = trickle;
+        while trickle.write_all(b"a").is_ok() {
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    });
+
+    for (stream, reason) in [
+        (first, "the first"),
+        (second, "a second"),
+        (pipelined, "a second in the packet of the first"),
+        (trickling, "one that trickles"),
+    ] {
+        let (_, elapsed) = read_to_end(stream);
+        assert!(elapsed < HEAD_TIME + SLACK, "{reason}: {elapsed:?}");
+    }
+    assert!(read_some(&mut send(&server, HEALTHZ)).starts_with("HTTP/1.1 200"));
+}
+
+#[actix_rt::test]
+async fn a_body_has_ten_seconds_from_its_head() {
+    let world = World::new();
+    let server = world.server();
+
+    let begun = Instant::now();
+    let (answer, _) = read_to_end(send(&server, half_a_body(100)));
+
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert!(answer.contains("request_timeout"), "{answer}");
+    let elapsed = begun.elapsed();
+    assert!(elapsed >= BODY_TIME && elapsed < BODY_TIME + SLACK, "{elapsed:?}");
+}
+
+#[actix_rt::test]
+async fn a_head_that_is_too_long_holds_no_more_than_there_is_room_for() {
+    let world = World::new();
+    let server = world.server();
+    let mut stream = send(&server, "GET /healthz HTTP/1.1\r\n");
+    let header = format!("X: {}\r\n", "x".repeat(1_000));
+
+    let sent = (0..1_000).take_while(|_| stream.write_all(header.as_bytes()).is_ok()).count();
+
+    // What the kernel takes of both sides is not ours.
+    let (answer, elapsed) = read_to_end(stream);
+    assert!(!answer.starts_with("HTTP/1.1 200"), "{sent} headers: {answer}");
+    assert!(elapsed < HEAD_TIME + SLACK);
+}
+
+#[actix_rt::test]
+async fn who_never_reads_an_answer_is_closed() {
+    let world = World::new();
+    let server = world.server_with(&[METRICS]);
+    let reader = Reader::of(&server);
+    let mut stream = connect(&server);
+    stream.set_write_timeout(Some(Duration::from_secs(1))).expect("a timeout");
+    // Until neither side's kernel takes more.
+    while stream.write_all(HEALTHZ.repeat(100).as_bytes()).is_ok() {}
+
+    reader.wait_for("wxauth_open_connections", 0).await;
+    drop(stream);
+}
+
+/// The memory that a process holds, in MiB.
+fn resident_mib(server: &Server) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("Linux");
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("a peak");
+    let kib = line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok());
+    kib.expect("a number") / 1_024
+}
+
+#[actix_rt::test]
+async fn half_sent_bodies_and_heads_are_bounded_and_others_are_answered_beside_them() {
+    const ATTACKERS: usize = 4_000;
+    let world = World::with_rate_limit(None);
+    let server = world.server();
+    let page = server.client();
+    page.log_in(&world, "alice").await;
+
+    let held: Vec<_> = (0..ATTACKERS)
+        .filter_map(|number| {
+            let mut stream = TcpStream::connect(server.address()).ok()?;
+            stream.set_write_timeout(Some(Duration::from_secs(1))).ok()?;
+            let bytes = match number % 2 {
+                0 => half_a_body(64_000),
+                _ => [b"GET / HTTP/1.1\r\nX: ".to_vec(), vec![b'x'; 60_000]].concat(),
+            };
+            // It may be told that there is no room.
+            let _ = stream.write_all(&bytes);
+            Some(stream)
+        })
+        .collect();
+    let begun = Instant::now();
+    page.post_code(&world.wechat.login("bob")).await.assert_ok();
+    page.get("/healthz").await.assert_ok();
+
+    assert!(begun.elapsed() < SLACK, "{:?}", begun.elapsed());
+    let resident = resident_mib(&server);
+    assert!(resident < 256, "{resident} MiB with {} attackers", held.len());
+    let answer = page.json("/code2Session", json!({"jsCode": world.wechat.login("carol")})).await;
+    answer.assert_ok();
+    println!("{resident} MiB with {} attackers", held.len());
+}
