@@ -4,7 +4,7 @@ use chrono::NaiveDateTime;
 use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
 
-use super::sql::{OneOf, UtcNow};
+use super::sql::{KeyIsExpired, OneOf, UtcNow};
 use crate::schema::sessions;
 use crate::values::{CodeHash, Fingerprint, OpenId, SessionKey, UnionId};
 
@@ -112,8 +112,7 @@ pub(super) fn purge_batch(connection: &mut MysqlConnection) -> QueryResult<Purge
         let mut removed = 0;
         for (openid, fingerprint) in &expired {
             let row = sessions::table.find((openid, fingerprint));
-            removed +=
-                diesel::delete(row.filter(sessions::expires_at.le(UtcNow))).execute(connection)?;
+            removed += diesel::delete(row.filter(KeyIsExpired)).execute(connection)?;
         }
         QueryResult::Ok(removed)
     })?;
