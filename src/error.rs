@@ -277,7 +277,9 @@ impl From<ExchangeError> for Error {
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(cause) => Self::DatabaseUnavailable(cause),
+            StoreError::Unavailable(cause) | StoreError::Misconfigured(cause) => {
+                Self::DatabaseUnavailable(cause)
+            }
             StoreError::Busy => Self::Busy("the queue of the database"),
             StoreError::Bug(cause) => Self::Internal(cause),
         }

@@ -7,7 +7,7 @@ use crate::values::OpenId;
 
 pub fn connect() -> Result<Direct> {
     let database = DatabaseConfig::load()?;
-    Ok(Direct::connect(&database.url)?)
+    Ok(Direct::connect(&database)?)
 }
 
 /// For clap.

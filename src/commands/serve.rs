@@ -104,7 +104,7 @@ async fn wait_for_database(store: &Store) -> Result<SchemaState> {
 
 /// Blocks, as nothing else runs yet.
 fn migrate(config: &DatabaseConfig) -> Result<()> {
-    for name in store::migrate(&config.url)? {
+    for name in store::migrate(config)? {
         log::info!("applied {name}");
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! The only reader of the environment: variables, `.env`, and the files that hold secrets.
 
+mod database_url;
 mod error;
 mod variables;
 
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+pub use self::database_url::SslMode;
 pub use self::error::ConfigError;
 use self::error::Result;
 use self::variables::{
@@ -48,6 +50,8 @@ pub struct Config {
 pub struct DatabaseConfig {
     /// `mysql://user:password@host:3306/name`, as diesel reads it.
     pub url: Secret,
+    /// `None` is as the client library does by itself.
+    pub ssl_mode: Option<SslMode>,
     pub pool_size: u32,
 }
 
@@ -139,9 +143,10 @@ impl DatabaseConfig {
     }
 
     fn read(problems: &mut Problems) -> Option<Self> {
-        let url = problems.note(database_url());
+        let url = problems.note(database_url::read());
         let pool_size = problems.note(number("DATABASE_POOL_SIZE", 16, 1..=1_000));
-        Some(Self { url: url?, pool_size: pool_size? as u32 })
+        let (url, ssl_mode) = url?;
+        Some(Self { url, ssl_mode, pool_size: pool_size? as u32 })
     }
 }
 
@@ -211,18 +216,6 @@ pub fn log_format() -> Result<LogFormat> {
         Some("json") => Ok(LogFormat::Json),
         Some(other) => Err(must("LOG_FORMAT", "text or json").showing(other)),
     }
-}
-
-fn database_url() -> Result<Secret> {
-    let must_be = "mysql://user:password@host:3306/name";
-    let url = secret("DATABASE_URL", must_be)?;
-    let names_a_database = url
-        .expose()
-        .strip_prefix("mysql://")
-        .and_then(|rest| rest.split('?').next())
-        .and_then(|rest| rest.rsplit_once('/'))
-        .is_some_and(|(_, name)| !name.is_empty());
-    if names_a_database { Ok(url) } else { Err(must("DATABASE_URL", must_be)) }
 }
 
 fn appid() -> Result<String> {

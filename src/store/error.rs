@@ -7,6 +7,8 @@ use std::fmt;
 pub enum StoreError {
     /// The database does not answer, or refuses to work for now.
     Unavailable(String),
+    /// What `DATABASE_URL` asks for cannot be had.
+    Misconfigured(String),
     /// Too many requests wait for the database.
     Busy,
     /// A statement that should not fail did.
@@ -16,7 +18,9 @@ pub enum StoreError {
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unavailable(cause) | Self::Bug(cause) => f.write_str(cause),
+            Self::Unavailable(cause) | Self::Misconfigured(cause) | Self::Bug(cause) => {
+                f.write_str(cause)
+            }
             Self::Busy => f.write_str("too many requests wait for the database"),
         }
     }

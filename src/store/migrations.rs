@@ -12,9 +12,9 @@ use diesel::sql_types::{BigInt, Nullable};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
 use serde::Serialize;
 
-use super::connection::{LockWaits, classify, connect};
+use super::connection::{LockWaits, Target, classify, connect};
 use super::error::StoreError;
-use crate::values::Secret;
+use crate::config::DatabaseConfig;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 /// How long a migration waits for another process that migrates: the longest that changing a large
@@ -25,6 +25,16 @@ const LOCK_SECONDS: i64 = 30;
 /// How long somebody who has run a migration may take to record it: they do it at once.
 const RECORD_PATIENCE: Duration = Duration::from_secs(5);
 const RECORD_PAUSE: Duration = Duration::from_millis(100);
+
+/// Parts of the messages of a statement that was run before: MariaDB's and MySQL's.
+const IS_THERE: [&str; 6] = [
+    "already exists",
+    "Duplicate column",
+    "Duplicate key name",
+    "Can't DROP",
+    "Unknown column",
+    "Unknown table",
+];
 
 /// How the database's schema compares with this binary's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,8 +67,8 @@ pub enum MigrationState {
 ///
 /// Takes the database's lock for it, so that of two processes one waits until the other's versions
 /// are recorded.
-pub fn migrate(url: &Secret) -> Result<Vec<String>, StoreError> {
-    let mut connection = connect(url, LockWaits::Long)?;
+pub fn migrate(config: &DatabaseConfig) -> Result<Vec<String>, StoreError> {
+    let mut connection = connect(&Target::of(config), LockWaits::Long)?;
     wait_for_lock(&mut connection)?;
     let mut applied = Vec::new();
     while let Some(migration) = next_pending(&mut connection)? {
@@ -141,7 +151,7 @@ fn wait_for_record(
 
 fn failed(name: &dyn MigrationName, error: &(dyn std::error::Error + Send + Sync)) -> StoreError {
     let mut cause = format!("the migration {name} failed: {error}");
-    if cause.contains("already exists") {
+    if IS_THERE.iter().any(|part| cause.contains(part)) {
         let version = name.version();
         let advice = format!(
             "; if an earlier migration was killed just before it recorded this one, record it: \

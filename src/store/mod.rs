@@ -20,10 +20,11 @@ mod upsert;
 mod users;
 
 pub use self::admin::{
-    ConnectFailure, DayOfUsers, Decryptions, Direct, Erased, HourOfKeys, ImportedBatch,
-    ImportedRow, KeyFilter, KeyState, KeysPerUser, Oddity, Rights, Settings, StoredKey, StoredUser,
+    ConnectFailure, DayOfUsers, Decryptions, Direct, Erased, GaleraNode, GroupMember, HourOfKeys,
+    ImportedBatch, ImportedRow, KeyFilter, KeyState, KeysPerUser, Oddity, Rights, ServerFacts,
+    Settings, StoredKey, StoredUser,
 };
-pub use self::connection::Budget;
+pub use self::connection::{Budget, Encryption};
 pub use self::error::StoreError;
 pub use self::handle::Store;
 pub use self::key_ages::{KeyAge, KeyOutcome};

@@ -9,12 +9,15 @@ use wxauth_sandbox::Fault;
 
 use crate::harness::{Relay, Server, World};
 
-const CHECKS: [&str; 13] = [
+const CHECKS: [&str; 16] = [
     "configuration",
     "database_connection",
+    "database_encryption",
     "database_version",
     "database_defaults",
     "database_session",
+    "database_limits",
+    "database_writer",
     "database_privileges",
     "database_migrations",
     "database_tables",
@@ -129,7 +132,7 @@ fn every_variable_that_is_missing_or_malformed_is_named_at_once_without_its_valu
         assert!(text(&findings[0], "found").contains(name), "{}", findings[0]);
     }
     assert_eq!(findings[1]["state"], "ok", "the database is examined all the same");
-    assert_eq!(findings[11]["state"], "skipped");
+    assert_eq!(findings[14]["state"], "skipped");
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod accounts;
 mod clumsy_requests;
 mod code2session;
 mod connecting;
+mod database_tls;
 mod database_trouble;
 mod doctor;
 mod errors;

@@ -8,8 +8,10 @@ use chrono::Utc;
 
 use super::finding::{Finding, clock};
 use super::names::{
-    ALL, CLOCK, CONNECTION, DEFAULTS, MIGRATIONS, PRIVILEGES, SESSION, TABLES, VERSION,
+    ALL, CLOCK, CONNECTION, DEFAULTS, ENCRYPTION, LIMITS, MIGRATIONS, PRIVILEGES, SESSION, TABLES,
+    VERSION, WRITER,
 };
+use super::server::{encryption, limits, writer};
 use super::verdicts::{
     defaults, migrations, no_connection, privileges, session, tables, unanswered, version,
 };
@@ -58,11 +60,13 @@ fn collect(arriving: &Receiver<Finding>) -> Vec<Finding> {
 /// Ends early where nothing more can be found; nobody listens any more if it took too long.
 fn examine(config: &DatabaseConfig, found: &Sender<Finding>) {
     let tell = |finding| drop(found.send(finding));
-    let mut direct = match Direct::connect_or_explain(&config.url) {
+    let mut direct = match Direct::connect_or_explain(config) {
         Ok(direct) => direct,
         Err((failure, cause)) => return tell(no_connection(failure, &cause)),
     };
     tell(Finding::ok(CONNECTION, "the database accepts user and password"));
+    let protected = direct.encryption();
+    tell(protected.map_or_else(|error| unanswered(ENCRYPTION, &error), |found| encryption(&found)));
     match direct.settings() {
         Ok(settings) => [version(&settings), defaults(&settings)].into_iter().for_each(tell),
         Err(error) => {
@@ -71,6 +75,12 @@ fn examine(config: &DatabaseConfig, found: &Sender<Finding>) {
     }
     let deviations = direct.session_deviations();
     tell(deviations.map_or_else(|error| unanswered(SESSION, &error), |found| session(&found)));
+    match direct.server_facts() {
+        Ok(facts) => [limits(&facts, config.pool_size), writer(&facts)].into_iter().for_each(tell),
+        Err(error) => {
+            [LIMITS, WRITER].into_iter().for_each(|check| tell(unanswered(check, &error)));
+        }
+    }
     tell(direct.rights().map_or_else(|error| unanswered(PRIVILEGES, &error), privileges));
     let state = direct.schema_state();
     let is_current = matches!(state, Ok(SchemaState::Current));

@@ -4,6 +4,7 @@ mod configuration;
 mod database;
 mod finding;
 mod names;
+mod server;
 mod verdicts;
 mod wechat;
 

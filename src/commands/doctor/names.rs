@@ -1,14 +1,19 @@
 //! Names of the database's checks: stable, for scripts.
 
 pub const CONNECTION: &str = "database_connection";
+pub const ENCRYPTION: &str = "database_encryption";
 pub const VERSION: &str = "database_version";
 pub const SESSION: &str = "database_session";
 pub const DEFAULTS: &str = "database_defaults";
+pub const LIMITS: &str = "database_limits";
+pub const WRITER: &str = "database_writer";
 pub const PRIVILEGES: &str = "database_privileges";
 pub const MIGRATIONS: &str = "database_migrations";
 pub const TABLES: &str = "database_tables";
 pub const CLOCK: &str = "database_clock";
 
 /// In the order in which they are made.
-pub const ALL: [&str; 8] =
-    [CONNECTION, VERSION, DEFAULTS, SESSION, PRIVILEGES, MIGRATIONS, TABLES, CLOCK];
+pub const ALL: [&str; 11] = [
+    CONNECTION, ENCRYPTION, VERSION, DEFAULTS, SESSION, LIMITS, WRITER, PRIVILEGES, MIGRATIONS,
+    TABLES, CLOCK,
+];

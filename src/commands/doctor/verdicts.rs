@@ -17,7 +17,8 @@ pub fn no_connection(failure: ConnectFailure, cause: &str) -> Finding {
         ConnectFailure::AccessDenied => (
             "the database refuses this user or password, or this machine",
             "check user and password in DATABASE_URL (special characters percent-encoded), and \
-             which hosts the account may connect from",
+             which hosts the account may connect from; where server or account insist on TLS, ask \
+             for it with ssl_mode=required and ssl_ca",
         ),
         ConnectFailure::DatabaseDenied => (
             "user and password are right, but this account may not use the database in DATABASE_URL",
@@ -34,6 +35,10 @@ pub fn no_connection(failure: ConnectFailure, cause: &str) -> Finding {
         ConnectFailure::Tls => (
             "no secure connection to the database comes about",
             "check ssl_mode and ssl_ca in DATABASE_URL, and the database's certificate",
+        ),
+        ConnectFailure::TlsDemanded => (
+            "the database takes encrypted connections only",
+            "add ssl_mode=required and ssl_ca, the authority of its certificate, to DATABASE_URL",
         ),
         ConnectFailure::Other => {
             ("the database refuses the connection", "check DATABASE_URL, and the database's log")
@@ -63,11 +68,24 @@ pub fn version(settings: &Settings) -> Finding {
         let advice = "make sure that it is MySQL 5.6, MariaDB 10.5 or newer";
         return Finding::warning(VERSION, format!("its version is unclear: {version}"), advice);
     };
-    let found = format!("{name} {major}.{minor}");
+    let found = format!("{name} {major}.{minor}, {}", tried(name, major, minor));
     if (major, minor) >= needed {
         return Finding::ok(VERSION, found);
     }
     Finding::failed(VERSION, found, "upgrade to MySQL 5.6, MariaDB 10.5 or newer")
+}
+
+/// What the tests of a release run on.
+fn tried(name: &str, major: u32, minor: u32) -> &'static str {
+    match (name, major, minor) {
+        ("MySQL", 5, 6) | ("MySQL", 9, _) | ("MariaDB", 10, 11) | ("MariaDB", 11, 8) => {
+            "which every test runs on"
+        }
+        ("MySQL", 5..9, _) | ("MariaDB", 10, 5..) | ("MariaDB", 11, 0..8) => {
+            "which lies between versions that every test runs on"
+        }
+        _ => "which was not tried",
+    }
 }
 
 pub fn session(deviations: &[String]) -> Finding {

@@ -5,6 +5,7 @@ mod status;
 use clap::{Args, Subcommand};
 
 use super::outcome::{Outcome, Result};
+use super::print::print;
 use crate::config::DatabaseConfig;
 use crate::store;
 
@@ -29,12 +30,12 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
 
 fn migrate() -> Result<Outcome> {
     let config = DatabaseConfig::load()?;
-    let applied = store::migrate(&config.url)?;
+    let applied = store::migrate(&config)?;
     if applied.is_empty() {
-        println!("the schema is up to date");
+        print("the schema is up to date")?;
     }
     for name in applied {
-        println!("applied {name}");
+        print(&format!("applied {name}"))?;
     }
     Ok(Outcome::Done)
 }

@@ -10,7 +10,6 @@ use crate::commands::outcome::{Outcome, Result};
 use crate::commands::print::{print, print_json, table};
 use crate::config::DatabaseConfig;
 use crate::store::{Direct, MigrationState, MigrationStatus, StoreError};
-use crate::values::Secret;
 
 /// How long one look may take, since a database that has frozen says nothing at all.
 const LOOK: Duration = Duration::from_secs(10);
@@ -32,9 +31,9 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
-    let url = DatabaseConfig::load()?.url;
+    let config = DatabaseConfig::load()?;
     let wait = Duration::from_secs(arguments.wait.unwrap_or(0));
-    let all = look_until(&url, Instant::now() + wait)?;
+    let all = look_until(&config, Instant::now() + wait)?;
     if arguments.json {
         print_json(&all)?;
     } else {
@@ -45,9 +44,9 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
 }
 
 /// Looks once, and again until nothing is missing or the time is over.
-fn look_until(url: &Secret, deadline: Instant) -> Result<Vec<MigrationStatus>> {
+fn look_until(config: &DatabaseConfig, deadline: Instant) -> Result<Vec<MigrationStatus>> {
     loop {
-        let seen = look(url);
+        let seen = look(config);
         let is_last = Instant::now() + PAUSE > deadline;
         match seen {
             Ok(all) if is_last || !is_missing_any(&all) => return Ok(all),
@@ -62,11 +61,12 @@ fn look_until(url: &Secret, deadline: Instant) -> Result<Vec<MigrationStatus>> {
 }
 
 /// On a thread of its own, which ends with the process if the database never answers.
-fn look(url: &Secret) -> std::result::Result<Vec<MigrationStatus>, StoreError> {
+fn look(config: &DatabaseConfig) -> std::result::Result<Vec<MigrationStatus>, StoreError> {
     let (answering, answer) = mpsc::channel();
-    let url = url.clone();
+    let config = config.clone();
     thread::spawn(move || {
-        let seen = Direct::connect_to_any_schema(&url).and_then(|mut it| it.migration_statuses());
+        let seen =
+            Direct::connect_to_any_schema(&config).and_then(|mut it| it.migration_statuses());
         // Nobody may wait for it any more.
         let _ = answering.send(seen);
     });

@@ -65,7 +65,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         log::info!("columns that are not imported: {}", ignored.join(", "));
     }
     let interrupt = Interrupt::listen()?;
-    let mut direct = Direct::connect(&database.url)?;
+    let mut direct = Direct::connect(&database)?;
     let now = direct.now()?;
     let import = Import {
         rejects: Rejects::create(arguments.rejects.clone(), &arguments.file, table.header())?,

@@ -6,10 +6,12 @@ use std::time::Duration;
 use diesel::QueryResult;
 use diesel::mysql::MysqlConnection;
 
-use crate::store::connection::{LockWaits, Trouble, classify, connect_within, pauses};
+use crate::config::DatabaseConfig;
+use crate::store::connection::{
+    Encryption, LockWaits, Target, Trouble, classify, connect_within, pauses,
+};
 use crate::store::error::{Result, StoreError};
 use crate::store::migrations::{MigrationStatus, SchemaState, migration_statuses, schema_state};
-use crate::values::Secret;
 
 /// How long connecting may take. The client itself would wait for minutes where a packet filter
 /// swallows the packets, and without end for a server that accepts and says nothing.
@@ -17,12 +19,15 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A connection that is set up like the server's. Blocks its thread, and has no
 /// timeouts once it is connected: who runs a command can interrupt it.
-pub struct Direct(MysqlConnection);
+pub struct Direct {
+    connection: MysqlConnection,
+    target: Target,
+}
 
 impl Direct {
     /// Connects, and refuses a schema that lacks a migration of this binary.
-    pub fn connect(url: &Secret) -> Result<Self> {
-        let mut direct = Self::connect_to_any_schema(url)?;
+    pub fn connect(config: &DatabaseConfig) -> Result<Self> {
+        let mut direct = Self::connect_to_any_schema(config)?;
         match direct.schema_state()? {
             SchemaState::Current => Ok(direct),
             SchemaState::Pending(count) => Err(StoreError::Unavailable(format!(
@@ -32,8 +37,10 @@ impl Direct {
     }
 
     /// Connects, whatever the database holds.
-    pub fn connect_to_any_schema(url: &Secret) -> Result<Self> {
-        Ok(Self(connect_within(url, CONNECT_TIMEOUT, LockWaits::Short)?))
+    pub fn connect_to_any_schema(config: &DatabaseConfig) -> Result<Self> {
+        let target = Target::of(config);
+        let connection = connect_within(&target, CONNECT_TIMEOUT, LockWaits::Short)?;
+        Ok(Self { connection, target })
     }
 
     /// How the database's schema compares with this binary's.
@@ -46,6 +53,12 @@ impl Direct {
         self.run(migration_statuses)
     }
 
+    /// How the connection is protected.
+    pub fn encryption(&mut self) -> Result<Encryption> {
+        let target = self.target.clone();
+        self.run(|connection| target.encryption(connection))
+    }
+
     /// Runs `work`, again after a deadlock or a certification conflict.
     pub(super) fn run<T>(
         &mut self,
@@ -53,7 +66,7 @@ impl Direct {
     ) -> Result<T> {
         let mut pauses = pauses();
         loop {
-            let error = match work(&mut self.0) {
+            let error = match work(&mut self.connection) {
                 Ok(done) => return Ok(done),
                 Err(error) => classify(&error),
             };

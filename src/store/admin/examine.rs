@@ -6,10 +6,10 @@ use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
 
 use super::direct::Direct;
+use crate::config::DatabaseConfig;
 use crate::store::connection::deviations;
 use crate::store::error::{Result, StoreError};
 use crate::store::sql::UtcNow;
-use crate::values::Secret;
 
 /// Every table of `schema.rs`, with a column of it that an update may name.
 pub(super) const TABLES: [(&str, &str); 5] = [
@@ -33,6 +33,8 @@ pub enum ConnectFailure {
     UnknownDatabase,
     TooManyConnections,
     Tls,
+    /// The server takes encrypted connections only.
+    TlsDemanded,
     /// None of these: the client's text says more.
     Other,
 }
@@ -75,8 +77,10 @@ pub enum Oddity {
 
 impl Direct {
     /// Connects, or says why not in a way that can be acted on.
-    pub fn connect_or_explain(url: &Secret) -> std::result::Result<Self, (ConnectFailure, String)> {
-        Self::connect_to_any_schema(url).map_err(|error| {
+    pub fn connect_or_explain(
+        config: &DatabaseConfig,
+    ) -> std::result::Result<Self, (ConnectFailure, String)> {
+        Self::connect_to_any_schema(config).map_err(|error| {
             let cause = error.to_string();
             (explain(&cause), cause)
         })
@@ -137,6 +141,8 @@ fn explain(cause: &str) -> ConnectFailure {
         ConnectFailure::UnknownDatabase
     } else if says(&["too many connections", "max_user_connections"]) {
         ConnectFailure::TooManyConnections
+    } else if says(&["insecure transport"]) {
+        ConnectFailure::TlsDemanded
     } else if says(&["ssl", "tls", "certificate"]) {
         ConnectFailure::Tls
     } else if says(&["can't connect", "unknown server host", "unknown mysql server host"]) {
@@ -254,6 +260,11 @@ mod tests {
             ("Unknown database 'shop'", UnknownDatabase),
             ("Too many connections", TooManyConnections),
             ("TLS/SSL error: self-signed certificate in certificate chain", Tls),
+            (
+                "Connections using insecure transport are prohibited while \
+                 --require_secure_transport=ON.",
+                TlsDemanded,
+            ),
             ("no answer for 5 s", Silent),
             ("Malformed packet", Other),
         ] {

@@ -6,6 +6,7 @@ mod import;
 mod inspect;
 mod people;
 mod rights;
+mod server;
 mod statistics;
 
 pub use self::direct::Direct;
@@ -14,4 +15,5 @@ pub use self::import::{ImportedBatch, ImportedRow};
 pub use self::inspect::{KeyFilter, KeyState, StoredKey};
 pub use self::people::{Erased, StoredUser};
 pub use self::rights::Rights;
+pub use self::server::{GaleraNode, GroupMember, ServerFacts};
 pub use self::statistics::{DayOfUsers, Decryptions, HourOfKeys, KeysPerUser};

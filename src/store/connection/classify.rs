@@ -17,6 +17,8 @@ pub(in crate::store) enum Trouble {
     Lost(String),
     /// Time, or the operator.
     Unavailable(String),
+    /// The operator only.
+    Misconfigured(String),
     /// The database refuses something for a reason that nobody has met yet: perhaps the one row.
     Refused(String),
     /// A programmer.
@@ -28,6 +30,7 @@ impl fmt::Display for Trouble {
         let (Self::Conflict(cause)
         | Self::Lost(cause)
         | Self::Unavailable(cause)
+        | Self::Misconfigured(cause)
         | Self::Refused(cause)
         | Self::Bug(cause)) = self;
         f.write_str(cause)
@@ -41,6 +44,7 @@ impl From<Trouble> for StoreError {
             | Trouble::Lost(cause)
             | Trouble::Unavailable(cause)
             | Trouble::Refused(cause) => Self::Unavailable(cause),
+            Trouble::Misconfigured(cause) => Self::Misconfigured(cause),
             Trouble::Bug(cause) => Self::Bug(cause),
         }
     }

@@ -12,6 +12,7 @@ use url::Url;
 
 use super::classify::{Trouble, classify, classify_connecting, unavailable};
 use super::session::{LockWaits, set_up};
+use super::tls::Target;
 use crate::values::Secret;
 
 /// How long a database may take to say its first word, where it is doubted whether it speaks.
@@ -19,9 +20,11 @@ const GREETING_TIMEOUT: Duration = Duration::from_secs(2);
 const MYSQL_PORT: u16 = 3306;
 
 /// Connects, and sets the session up. Blocks for as long as the database pleases.
-pub fn connect(url: &Secret, locks: LockWaits) -> Result<MysqlConnection, Trouble> {
-    let mut connection =
-        MysqlConnection::establish(url.expose()).map_err(|error| classify_connecting(&error))?;
+pub fn connect(target: &Target, locks: LockWaits) -> Result<MysqlConnection, Trouble> {
+    target.check()?;
+    let mut connection = MysqlConnection::establish(target.url.expose())
+        .map_err(|error| classify_connecting(&error))?;
+    target.check_connected(&mut connection)?;
     set_up(&mut connection, locks).map_err(|error| classify(&error))?;
     Ok(connection)
 }
@@ -29,14 +32,14 @@ pub fn connect(url: &Secret, locks: LockWaits) -> Result<MysqlConnection, Troubl
 /// Connects, for a command: on a thread, as only that can be left behind where the client does not
 /// come back.
 pub fn connect_within(
-    url: &Secret,
+    target: &Target,
     limit: Duration,
     locks: LockWaits,
 ) -> Result<MysqlConnection, Trouble> {
-    let url = url.clone();
+    let target = target.clone();
     let (sender, receiver) = sync_channel(1);
     // Nobody waits any more after the limit; the connection is closed then.
-    thread::spawn(move || drop(sender.send(connect(&url, locks))));
+    thread::spawn(move || drop(sender.send(connect(&target, locks))));
     match receiver.recv_timeout(limit) {
         Ok(connected) => connected,
         Err(RecvTimeoutError::Timeout) => {

@@ -10,8 +10,9 @@
 //! - A thread whose statement does not return is written off and replaced, by the one watchdog.
 //! - A connection that fails is thrown away with all that are as old as it: [`pool`] tells them
 //!   apart by their generation.
-//! - [`mod@connect`] makes a connection, [`session`] sets it up, [`mod@classify`] says what helps
-//!   against an error, [`retry`] how often work is run again.
+//! - [`mod@connect`] makes a connection, [`tls`] sees to it that it is encrypted as asked,
+//!   [`session`] sets it up, [`mod@classify`] says what helps against an error, [`retry`] how often
+//!   work is run again.
 
 mod budget;
 mod classify;
@@ -20,6 +21,7 @@ mod pool;
 mod queue;
 mod retry;
 mod session;
+mod tls;
 mod workers;
 
 pub use self::budget::Budget;
@@ -28,4 +30,6 @@ pub(super) use self::connect::{connect, connect_within};
 pub(super) use self::queue::{MAX_BATCH, Queue, Statement};
 pub(super) use self::retry::pauses;
 pub(super) use self::session::{LockWaits, deviations};
+pub use self::tls::Encryption;
+pub(super) use self::tls::Target;
 pub(super) use self::workers::Workers;

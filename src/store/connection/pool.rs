@@ -15,8 +15,8 @@ use r2d2::{ManageConnection, PooledConnection};
 use super::classify::{Trouble, unavailable};
 use super::connect::{connect, expect_greeting};
 use super::session::LockWaits;
+use super::tls::Target;
 use crate::config::DatabaseConfig;
-use crate::values::Secret;
 
 /// Idle connections are closed before firewalls forget them, which takes most of them minutes.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -30,7 +30,7 @@ const MIN_GENERATION: Duration = Duration::from_secs(1);
 
 pub struct Pool {
     slots: r2d2::Pool<Slots>,
-    url: Secret,
+    target: Target,
     generation: Mutex<Generation>,
     /// Whether a thread has not come back, and no connection was made since.
     is_doubted: AtomicBool,
@@ -63,7 +63,7 @@ impl Pool {
             .build_unchecked(Slots);
         let generation =
             Mutex::new(Generation { number: 0, begun: None, last_success: Instant::now() });
-        Self { slots, url: config.url.clone(), generation, is_doubted: AtomicBool::new(false) }
+        Self { slots, target: Target::of(config), generation, is_doubted: AtomicBool::new(false) }
     }
 
     /// A connection of the present generation: an idle one, or a new one. Blocks.
@@ -106,9 +106,9 @@ impl Pool {
 
     fn connect(&self) -> Result<MysqlConnection, Trouble> {
         if self.is_doubted.load(Ordering::Relaxed) {
-            expect_greeting(&self.url)?;
+            expect_greeting(&self.target.url)?;
         }
-        let connection = connect(&self.url, LockWaits::Short)?;
+        let connection = connect(&self.target, LockWaits::Short)?;
         self.is_doubted.store(false, Ordering::Relaxed);
         Ok(connection)
     }

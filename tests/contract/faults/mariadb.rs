@@ -1,7 +1,7 @@
 //! A MariaDB of a test's own, which it may kill, freeze and fill.
 
 use std::fs::{self, File};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -61,6 +61,18 @@ impl Mariadb {
 
     /// Starts on the same data and port, and returns when it answers.
     pub fn start_again(&mut self) {
+        self.spawn();
+        self.wait_until(|url| MysqlConnection::establish(url).is_ok());
+    }
+
+    /// The same for one that would not let us in: returns when it listens.
+    pub fn start_again_without_asking(&mut self) {
+        self.spawn();
+        let address = format!("127.0.0.1:{}", self.port);
+        self.wait_until(|_| TcpStream::connect(&address).is_ok());
+    }
+
+    fn spawn(&mut self) {
         let log = File::options().create(true).append(true).open(self.log());
         let log = log.expect("the temporary directory can be written");
         // Should the test be killed, so is the database.
@@ -86,7 +98,6 @@ impl Mariadb {
             .spawn()
             .expect("mariadbd is installed: run the tests with scripts/test");
         self.process = Some(process);
-        self.wait_until_it_answers();
     }
 
     /// Lets it end in good order.
@@ -122,10 +133,10 @@ impl Mariadb {
         assert!(sent.is_ok_and(|status| status.success()), "kill -s {name}");
     }
 
-    fn wait_until_it_answers(&mut self) {
+    fn wait_until(&mut self, is_there: impl Fn(&str) -> bool) {
         let url = format!("{}/mysql", self.url());
         let deadline = Instant::now() + START_PATIENCE;
-        while MysqlConnection::establish(&url).is_err() {
+        while !is_there(&url) {
             let process = self.process.as_mut().expect("it was started");
             let ended = process.try_wait().expect("the process is ours");
             let is_late = Instant::now() >= deadline;

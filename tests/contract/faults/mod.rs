@@ -6,7 +6,7 @@ mod footprint;
 mod kills;
 mod load;
 mod locks;
-mod mariadb;
+pub mod mariadb;
 mod refusals;
 mod restarts;
 mod scene;
