@@ -1,5 +1,6 @@
 //! The `wxauth` command: parses the command line, runs the command, maps its end to an exit code.
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -9,16 +10,18 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     // awc's TLS takes the process-wide provider, and panics where there is none.
     if rustls::crypto::ring::default_provider().install_default().is_err() {
-        eprintln!("wxauth: another TLS provider is installed already");
-        return ExitCode::FAILURE;
+        return fail("another TLS provider is installed already");
     }
     let ended = commands::run(arguments);
     log::logger().flush();
     match ended {
         Ok(outcome) => outcome.into(),
-        Err(error) => {
-            eprintln!("wxauth: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => fail(&error.to_string()),
     }
+}
+
+/// Whoever has closed the other end cannot be told.
+fn fail(sentence: &str) -> ExitCode {
+    let _ = writeln!(io::stderr(), "wxauth: {sentence}");
+    ExitCode::FAILURE
 }

@@ -1,6 +1,7 @@
 //! Starting: the command line, configuration, migrations, the database at start.
 
 use std::net::TcpListener;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -18,6 +19,12 @@ fn a_missing_or_malformed_variable_stops_the_start_with_one_line_that_names_it()
         ("DATABASE_URL", "", "DATABASE_URL is not set"),
         ("DATABASE_URL", "postgres://canary@host/name", "DATABASE_URL must be mysql://"),
         ("DATABASE_URL", "mysql://user:canary@host", "DATABASE_URL must be mysql://"),
+        ("DATABASE_URL", "mysql://user:canary#x@host/name", "percent-encoded"),
+        ("DATABASE_URL", "mysql://user:canary/x@host/name", "percent-encoded"),
+        ("DATABASE_URL", "mysql://user:canary?x@host/name", "percent-encoded"),
+        ("DATABASE_URL", "mysql://user:1/canary@host/name", "percent-encoded"),
+        ("DATABASE_URL", "mysql://user:canary@host:port/name", "DATABASE_URL must be mysql://"),
+        ("DATABASE_URL", "mysql://user:canary@host/name?ssl_mode=on", "ssl_mode in DATABASE_URL"),
         ("WX_APPID", "", "WX_APPID must be"),
         ("WX_APPID", "微信", "WX_APPID must be"),
         ("WX_SECRET", "", "WX_SECRET is not set"),
@@ -174,6 +181,39 @@ fn a_table_that_stands_in_the_way_of_a_migration_is_named_with_what_may_have_hap
     assert_eq!(status.code(), Some(1));
     assert!(log.contains("2026-11-22-100000_create_users failed"), "{log}");
     assert!(log.contains("already exists") && log.contains("('20261122100000')"), "{log}");
+}
+
+/// As an index cannot be removed twice, the second run says what may have happened to the first.
+#[test]
+fn a_migration_that_was_killed_before_it_was_recorded_is_told_with_what_to_do() {
+    let world = World::new();
+    world.run(&["migrate"]).assert_ok();
+    world
+        .database
+        .execute("DELETE FROM __diesel_schema_migrations WHERE version = '20261124220000'");
+
+    let again = world.run(&["migrate"]);
+
+    assert_eq!(again.code, Some(1));
+    assert!(again.stderr.contains("index_codes_by_minute failed"), "{}", again.stderr);
+    assert!(again.stderr.contains("VALUES ('20261124220000')"), "{}", again.stderr);
+}
+
+#[test]
+fn whoever_closes_the_pipe_has_read_enough() {
+    let world = World::new();
+    let (program, mut shell) = (env!("CARGO_BIN_EXE_wxauth"), Command::new("sh"));
+    // The status of the first, not that of the pipe.
+    let script = format!("{{ {program} migrate; echo $? >&2; }} | true");
+    let output = shell
+        .args(["-c", &script])
+        .env_clear()
+        .envs(world.variables())
+        .current_dir(std::env::temp_dir())
+        .output()
+        .expect("there is a shell");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.ends_with("0\n") && !error.contains("panicked"), "{error}");
 }
 
 fn tables_of(database: &Database) -> Vec<String> {
