@@ -76,6 +76,9 @@ struct State {
     started: u64,
     /// The one that became idle last is woken first, so that few connections are in use.
     idle: Vec<(u64, Thread)>,
+    /// One that was woken, and has not come yet: it takes all that gathers until it does, so no
+    /// other is woken for that.
+    woken: Option<u64>,
     busy: Vec<Busy>,
     written_off: usize,
 }
@@ -161,10 +164,12 @@ impl Shared {
 
     /// Wakes a thread, if there is one and work for it.
     fn wake_one(&self, state: &mut State) {
-        if !state.idle.is_empty()
+        if state.woken.is_none()
+            && !state.idle.is_empty()
             && self.next_kind(state).is_some()
-            && let Some((_, thread)) = state.idle.pop()
+            && let Some((id, thread)) = state.idle.pop()
         {
+            state.woken = Some(id);
             thread.unpark();
         }
     }
@@ -220,6 +225,7 @@ impl Worker {
             state.written_off -= 1;
             return Next::End;
         }
+        state.woken.take_if(|id| *id == self.id);
         state.busy.retain(|busy| busy.id != self.id);
         state.idle.retain(|(id, _)| *id != self.id);
         let next = self.take(&mut state).map_or(Next::Wait, Next::Work);
