@@ -76,11 +76,15 @@ fn errmsg(errcode: i64) -> &'static str {
         40029 => "invalid code",
         40125 => "invalid appsecret",
         40163 => "code been used",
+        40164 => "invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in whitelist",
         40226 => "code blocked",
+        40243 => "appsecret is frozen",
         41002 => "appid missing",
         41004 => "appsecret missing",
         41008 => "missing code",
+        45009 => "reach max api daily quota limit",
         45011 => "api minute-quota reach limit, must slower, retry next minute",
+        50002 => "user limited",
         _ => "an error the sandbox was told to answer",
     }
 }

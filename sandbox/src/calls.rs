@@ -24,6 +24,7 @@ pub struct Calls {
 #[derive(Default)]
 pub(crate) struct CallCounts {
     pub(crate) calls: Calls,
+    by_host: BTreeMap<usize, u64>,
     by_code: HashMap<Arc<str>, u64>,
     oldest_first: VecDeque<Arc<str>>,
 }
@@ -33,8 +34,13 @@ impl CallCounts {
         self.by_code.get(code).copied().unwrap_or(0)
     }
 
-    pub(crate) fn arrived(&mut self, code: &str) {
+    pub(crate) fn arrived_at(&self, host: usize) -> u64 {
+        self.by_host.get(&host).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn arrived(&mut self, code: &str, host: usize) {
         self.calls.total += 1;
+        *self.by_host.entry(host).or_default() += 1;
         if code.is_empty() {
             return;
         }

@@ -6,8 +6,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
 use crate::answer::Style;
-use crate::commands::{Age, Block, Command, ControlError, Fail, Login, Phone, Unionid};
-use crate::world::World;
+use crate::commands::{
+    Age, Block, Command, ControlError, Die, Fail, Login, Phone, Quota, Secret, Unionid,
+};
+use crate::world::{HostNumber, World};
 
 /// What `GET /` answers; `{base}` stands for the sandbox's own address.
 const INDEX: &str = include_str!("index.txt");
@@ -20,6 +22,9 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .route("/sandbox/login", web::post().to(login))
         .route("/sandbox/phone", web::post().to(phone))
         .route("/sandbox/fail", web::post().to(fail))
+        .route("/sandbox/quota", web::post().to(quota))
+        .route("/sandbox/secret", web::post().to(secret))
+        .route("/sandbox/die", web::post().to(die))
         .route("/sandbox/style", web::post().to(style))
         .route("/sandbox/unionid", web::post().to(unionid))
         .route("/sandbox/block", web::post().to(block))
@@ -50,9 +55,32 @@ async fn phone(world: web::Data<World>, Command(phone): Command<Phone>) -> Answe
     Ok(HttpResponse::Ok().json(data))
 }
 
-async fn fail(world: web::Data<World>, Command(fail): Command<Fail>) -> HttpResponse {
-    world.fail_next(fail.fault, fail.times);
+async fn fail(
+    world: web::Data<World>,
+    host: web::Data<HostNumber>,
+    Command(fail): Command<Fail>,
+) -> HttpResponse {
+    world.fail_next(**host, fail.fault, fail.times);
     HttpResponse::Ok().json(fail)
+}
+
+async fn quota(world: web::Data<World>, Command(quota): Command<Quota>) -> HttpResponse {
+    world.set_quota(quota.left);
+    HttpResponse::Ok().json(quota)
+}
+
+async fn secret(world: web::Data<World>, Command(secret): Command<Secret>) -> HttpResponse {
+    world.set_secret(&secret.secret);
+    HttpResponse::Ok().json(json!({ "secret": "changed" }))
+}
+
+async fn die(
+    world: web::Data<World>,
+    host: web::Data<HostNumber>,
+    Command(die): Command<Die>,
+) -> HttpResponse {
+    world.die(**host, Duration::from_secs(die.seconds));
+    HttpResponse::Ok().json(json!({ "deadForSeconds": die.seconds }))
 }
 
 async fn style(world: web::Data<World>, Command(style): Command<Style>) -> HttpResponse {

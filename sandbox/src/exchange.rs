@@ -10,7 +10,7 @@ use crate::answer::{Grant, Style};
 use crate::fault::Fault;
 use crate::options::Options;
 use crate::wait::Held;
-use crate::world::{State, World};
+use crate::world::{HostNumber, State, World};
 
 /// What the query carried; an empty parameter counts as a missing one.
 #[derive(Default, Deserialize)]
@@ -33,23 +33,32 @@ pub(crate) struct Decision {
 }
 
 impl World {
-    pub(crate) fn exchange(self: &Arc<Self>, parameters: &Parameters) -> Decision {
-        self.decide(parameters, |state| state.faults.take())
+    pub(crate) fn exchange(
+        self: &Arc<Self>,
+        parameters: &Parameters,
+        host: HostNumber,
+    ) -> Decision {
+        self.decide(parameters, host, |state| state.faults_of(host).take())
     }
 
     /// Where a redirect leads: the same exchange, with no fault in the way.
-    pub(crate) fn exchange_after_redirect(self: &Arc<Self>, parameters: &Parameters) -> Decision {
-        self.decide(parameters, |_| None)
+    pub(crate) fn exchange_after_redirect(
+        self: &Arc<Self>,
+        parameters: &Parameters,
+        host: HostNumber,
+    ) -> Decision {
+        self.decide(parameters, host, |_| None)
     }
 
     fn decide(
         self: &Arc<Self>,
         parameters: &Parameters,
+        host: HostNumber,
         next_fault: impl FnOnce(&mut State) -> Option<Fault>,
     ) -> Decision {
         let mut state = self.state();
-        state.counts.arrived(&parameters.js_code);
-        let (answer, fault) = match check_credentials(parameters, &self.options) {
+        state.counts.arrived(&parameters.js_code, host.0);
+        let (answer, fault) = match check_credentials(parameters, &self.options, &state) {
             Err(errcode) => (Some(Err(errcode)), None),
             Ok(()) => {
                 let fault = next_fault(&mut state);
@@ -95,6 +104,9 @@ impl World {
     }
 
     fn redeem(&self, state: &mut State, code: &str) -> Result<Grant, i64> {
+        if let Some(left) = &mut state.quota {
+            *left = left.checked_sub(1).ok_or(45009)?;
+        }
         let now = self.now(state);
         let code = state.codes.find(code, now).ok_or(40029)?;
         if code.used {
@@ -118,7 +130,7 @@ impl World {
     }
 }
 
-fn check_credentials(parameters: &Parameters, options: &Options) -> Result<(), i64> {
+fn check_credentials(parameters: &Parameters, options: &Options, state: &State) -> Result<(), i64> {
     if parameters.appid.is_empty() {
         return Err(41002);
     }
@@ -134,7 +146,7 @@ fn check_credentials(parameters: &Parameters, options: &Options) -> Result<(), i
     if parameters.appid != options.appid {
         return Err(40013);
     }
-    if parameters.secret != options.secret {
+    if parameters.secret != state.secret {
         return Err(40125);
     }
     Ok(())

@@ -69,10 +69,6 @@ impl FaultQueue {
         }
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.0.clear();
-    }
-
     pub(crate) fn take(&mut self) -> Option<Fault> {
         let (fault, times) = self.0.front_mut()?;
         let fault = *fault;

@@ -11,6 +11,7 @@ use crate::answer;
 use crate::connection;
 use crate::exchange::{Decision, Parameters};
 use crate::fault::Fault;
+use crate::world::HostNumber;
 use crate::world::World;
 
 const PATH: &str = "/sns/jscode2session";
@@ -32,19 +33,31 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
     config.route(REDIRECTED_PATH, web::get().to(redirected));
 }
 
-async fn jscode2session(world: web::Data<World>, request: HttpRequest) -> HttpResponse {
-    let decision = world.exchange(&parameters(&request));
+async fn jscode2session(
+    world: web::Data<World>,
+    host: web::Data<HostNumber>,
+    request: HttpRequest,
+) -> HttpResponse {
+    let decision = world.exchange(&parameters(&request), **host);
     play(decision, &request).await
 }
 
-async fn redirected(world: web::Data<World>, request: HttpRequest) -> HttpResponse {
-    let decision = world.exchange_after_redirect(&parameters(&request));
+async fn redirected(
+    world: web::Data<World>,
+    host: web::Data<HostNumber>,
+    request: HttpRequest,
+) -> HttpResponse {
+    let decision = world.exchange_after_redirect(&parameters(&request), **host);
     play(decision, &request).await
 }
 
 /// WeChat does not read the parameters of a POST, wherever they stand.
-async fn posted(world: web::Data<World>, request: HttpRequest) -> HttpResponse {
-    let decision = world.exchange(&Parameters::default());
+async fn posted(
+    world: web::Data<World>,
+    host: web::Data<HostNumber>,
+    request: HttpRequest,
+) -> HttpResponse {
+    let decision = world.exchange(&Parameters::default(), **host);
     play(decision, &request).await
 }
 

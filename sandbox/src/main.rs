@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use actix_rt::signal::unix::{SignalKind, signal};
 use clap::Parser;
-use wxauth_sandbox::{Options, Sandbox};
+use wxauth_sandbox::{Host, Options, Sandbox};
 
 /// Plays WeChat and the user's phone on this machine, with made-up data.
 /// `GET /` shows what it can do.
@@ -16,6 +16,10 @@ struct Arguments {
     /// Address to listen on.
     #[arg(long, default_value = "127.0.0.1:8081")]
     bind: String,
+
+    /// Another address of the same WeChat, with faults of its own; may be given several times.
+    #[arg(long, value_name = "ADDRESS")]
+    host: Vec<String>,
 
     /// The only appid that is accepted.
     #[arg(long, default_value_t = Options::default().appid)]
@@ -48,6 +52,7 @@ fn main() -> ExitCode {
 }
 
 fn serve(arguments: Arguments) -> std::io::Result<()> {
+    let addresses = arguments.host;
     let mut options = Options {
         appid: arguments.appid,
         secret: arguments.secret,
@@ -63,6 +68,12 @@ fn serve(arguments: Arguments) -> std::io::Result<()> {
         let mut terminate = signal(SignalKind::terminate())?;
         let sandbox = Sandbox::start(options)?;
         log::info!("sandbox WeChat listening on {}", sandbox.base_url());
+        let mut hosts = Vec::new();
+        for address in addresses {
+            let host = sandbox.add_host(&address)?;
+            log::info!("the same WeChat also listens on {}", host.base_url());
+            hosts.push(host);
+        }
 
         poll_fn(|context| {
             let interrupted = interrupt.poll_recv(context).is_ready();
@@ -73,6 +84,7 @@ fn serve(arguments: Arguments) -> std::io::Result<()> {
             Poll::Pending
         })
         .await;
+        hosts.iter().for_each(Host::stop);
         sandbox.stop();
         Ok(())
     })

@@ -8,9 +8,9 @@ use crate::answer::Style;
 use crate::calls::Calls;
 use crate::encryption::EncryptedData;
 use crate::fault::Fault;
+use crate::host::Host;
 use crate::options::Options;
 use crate::phone::PhoneOptions;
-use crate::server::Server;
 use crate::user;
 use crate::world::World;
 
@@ -18,7 +18,7 @@ use crate::world::World;
 #[derive(Clone)]
 pub struct Sandbox {
     world: Arc<World>,
-    server: Arc<Server>,
+    first: Host,
 }
 
 impl Sandbox {
@@ -26,13 +26,24 @@ impl Sandbox {
     /// matter whether the caller is inside an async runtime.
     pub fn start(options: Options) -> io::Result<Sandbox> {
         let world = Arc::new(World::new(&options));
-        let server = Arc::new(Server::start(Arc::clone(&world), &options)?);
-        Ok(Sandbox { world, server })
+        let first = Host::start(Arc::clone(&world), &options)?;
+        Ok(Sandbox { world, first })
+    }
+
+    /// One more address of the same WeChat. It stops with the last handle on it.
+    pub fn add_host(&self, bind: &str) -> io::Result<Host> {
+        let options = Options { bind: bind.to_owned(), ..self.world.options.clone() };
+        Host::start(Arc::clone(&self.world), &options)
+    }
+
+    /// The sandbox's own address, as one of several.
+    pub fn first_host(&self) -> Host {
+        self.first.clone()
     }
 
     /// `http://127.0.0.1:PORT`, without a slash at the end.
     pub fn base_url(&self) -> String {
-        format!("http://{}", self.server.address())
+        self.first.base_url()
     }
 
     pub fn appid(&self) -> &str {
@@ -45,7 +56,7 @@ impl Sandbox {
 
     /// Closes the port and every connection; nothing is answered any more.
     pub fn stop(&self) {
-        self.server.stop();
+        self.first.stop();
     }
 
     /// `wx.login`: a single-use code, bound to the user's current session_key.
@@ -92,9 +103,21 @@ impl Sandbox {
         data
     }
 
-    /// Queues a fault: each of the next `times` exchanges with good credentials meets it.
+    /// Queues a fault: each of the next `times` exchanges with good credentials that arrive at the
+    /// sandbox's own address meets it.
     pub fn fail_next(&self, fault: Fault, times: usize) {
-        self.world.fail_next(fault, times);
+        self.first.fail_next(fault, times);
+    }
+
+    /// From now on only this secret is accepted, as after a reset in WeChat's console.
+    pub fn set_secret(&self, secret: &str) {
+        self.world.set_secret(secret);
+    }
+
+    /// So many more exchanges are made, and then each is refused with 45009; `None` is without a
+    /// limit again.
+    pub fn set_quota(&self, left: Option<u64>) {
+        self.world.set_quota(left);
     }
 
     /// Forgets the faults that are still queued.

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -13,35 +13,43 @@ use crate::connection::OpenConnections;
 use crate::control;
 use crate::jscode2session;
 use crate::options::Options;
-use crate::world::World;
+use crate::world::{HostNumber, World};
 
 /// What nginx, which fronts most such services, grants by default.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
+/// One of WeChat's hosts. All of them are the same WeChat, and each has faults of its own.
 pub(crate) struct Server {
+    world: Arc<World>,
+    number: HostNumber,
+    /// Bound to the port that it got first, so that it comes back where it was.
+    options: Options,
     address: SocketAddr,
+    /// `None` while it is stopped.
+    running: Mutex<Option<Running>>,
+}
+
+struct Running {
     handle: ServerHandle,
     connections: Arc<OpenConnections>,
-    /// `None` once it has been stopped.
-    thread: Mutex<Option<JoinHandle<()>>>,
+    thread: JoinHandle<()>,
 }
 
 type Listening = io::Result<(SocketAddr, ServerHandle)>;
 
 impl Server {
-    pub(crate) fn start(world: Arc<World>, options: &Options) -> io::Result<Self> {
-        let connections = Arc::new(OpenConnections::default());
-        let (tell, listening) = mpsc::channel();
-        let remembered = Arc::clone(&connections);
-        let options = options.clone();
-        let serve = move || {
-            actix_rt::System::new().block_on(serve(world, remembered, options, tell));
-        };
-        let thread = thread::Builder::new().name("sandbox-wechat".to_owned()).spawn(serve)?;
-        let (address, handle) = listening
-            .recv()
-            .unwrap_or_else(|_| Err(io::Error::other("the sandbox's thread died")))?;
-        Ok(Self { address, handle, connections, thread: Mutex::new(Some(thread)) })
+    pub(crate) fn start(
+        world: Arc<World>,
+        number: HostNumber,
+        options: &Options,
+    ) -> io::Result<Self> {
+        let (address, running) = Running::start(&world, number, options)?;
+        let options = Options { bind: address.to_string(), ..options.clone() };
+        Ok(Self { world, number, options, address, running: Mutex::new(Some(running)) })
+    }
+
+    pub(crate) fn number(&self) -> HostNumber {
+        self.number
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -49,15 +57,64 @@ impl Server {
     }
 
     pub(crate) fn stop(&self) {
-        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(thread) = thread.take() {
-            // The command is sent by the call itself; only its end would be awaited.
-            drop(self.handle.stop(false));
-            if thread.join().is_err() {
-                log::error!("the sandbox's thread panicked");
-            }
-            self.connections.wait_until_closed();
+        if let Some(running) = self.running().take() {
+            running.stop();
         }
+    }
+
+    pub(crate) fn start_again(&self) -> io::Result<()> {
+        let mut running = self.running();
+        if running.is_none() {
+            let (_, started) = Running::start(&self.world, self.number, &self.options)?;
+            *running = Some(started);
+        }
+        Ok(())
+    }
+
+    /// Stops now, and comes back.
+    pub(crate) fn die_for(self: &Arc<Self>, time: Duration) {
+        let server = Arc::clone(self);
+        thread::spawn(move || {
+            server.stop();
+            thread::sleep(time);
+            if let Err(error) = server.start_again() {
+                log::error!("a host does not come back: {error}");
+            }
+        });
+    }
+
+    fn running(&self) -> MutexGuard<'_, Option<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Running {
+    fn start(
+        world: &Arc<World>,
+        number: HostNumber,
+        options: &Options,
+    ) -> io::Result<(SocketAddr, Self)> {
+        let connections = Arc::new(OpenConnections::default());
+        let (tell, listening) = mpsc::channel();
+        let (world, remembered) = (Arc::clone(world), Arc::clone(&connections));
+        let options = options.clone();
+        let serve = move || {
+            actix_rt::System::new().block_on(serve(world, number, remembered, options, tell));
+        };
+        let thread = thread::Builder::new().name("sandbox-wechat".to_owned()).spawn(serve)?;
+        let (address, handle) = listening
+            .recv()
+            .unwrap_or_else(|_| Err(io::Error::other("the sandbox's thread died")))?;
+        Ok((address, Self { handle, connections, thread }))
+    }
+
+    fn stop(self) {
+        // The command is sent by the call itself; only its end would be awaited.
+        drop(self.handle.stop(false));
+        if self.thread.join().is_err() {
+            log::error!("the sandbox's thread panicked");
+        }
+        self.connections.wait_until_closed();
     }
 }
 
@@ -69,11 +126,12 @@ impl Drop for Server {
 
 async fn serve(
     world: Arc<World>,
+    number: HostNumber,
     connections: Arc<OpenConnections>,
     options: Options,
     tell: mpsc::Sender<Listening>,
 ) {
-    let running = match listen(world, connections, &options) {
+    let running = match listen(world, number, connections, &options) {
         Ok((address, running)) => {
             // The one who started the thread waits for this message.
             let _ = tell.send(Ok((address, running.handle())));
@@ -91,6 +149,7 @@ async fn serve(
 
 fn listen(
     world: Arc<World>,
+    number: HostNumber,
     connections: Arc<OpenConnections>,
     options: &Options,
 ) -> io::Result<(SocketAddr, actix_web::dev::Server)> {
@@ -98,6 +157,7 @@ fn listen(
     let app = move || {
         App::new()
             .app_data(world.clone())
+            .app_data(web::Data::new(number))
             .configure(jscode2session::routes)
             .configure(control::routes)
     };

@@ -1,6 +1,7 @@
 //! All that the sandbox knows, behind one lock, and the rules of an exchange.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,12 +25,25 @@ pub(crate) struct World {
     /// Told whenever a call arrives or an answer begins to wait.
     pub(crate) changed: Condvar,
     pub(crate) released: watch::Sender<()>,
+    next_host: AtomicUsize,
+    deaths: Mutex<HashMap<HostNumber, Death>>,
 }
+
+/// Lets a host die for so long.
+type Death = Box<dyn Fn(Duration) + Send + Sync>;
+
+/// Which of WeChat's hosts; the sandbox's own address is the first.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct HostNumber(pub(crate) usize);
 
 pub(crate) struct State {
     pub(crate) users: HashMap<Arc<str>, User>,
     pub(crate) codes: Codes,
-    pub(crate) faults: FaultQueue,
+    faults: HashMap<HostNumber, FaultQueue>,
+    /// The only secret that is accepted.
+    pub(crate) secret: String,
+    /// How many exchanges are left before all are refused; `None` is without a limit.
+    pub(crate) quota: Option<u64>,
     pub(crate) style: Style,
     pub(crate) counts: CallCounts,
     pub(crate) held: bool,
@@ -46,7 +60,9 @@ impl World {
             state: Mutex::new(State {
                 users: HashMap::new(),
                 codes: Codes::living(options.code_lifetime),
-                faults: FaultQueue::default(),
+                faults: HashMap::new(),
+                secret: options.secret.clone(),
+                quota: None,
                 style: Style::default(),
                 counts: CallCounts::default(),
                 held: false,
@@ -55,6 +71,23 @@ impl World {
             }),
             changed: Condvar::new(),
             released: watch::Sender::new(()),
+            next_host: AtomicUsize::new(0),
+            deaths: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn next_host(&self) -> HostNumber {
+        HostNumber(self.next_host.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(crate) fn can_die(&self, host: HostNumber, death: Death) {
+        self.deaths.lock().unwrap_or_else(PoisonError::into_inner).insert(host, death);
+    }
+
+    pub(crate) fn die(&self, host: HostNumber, time: Duration) {
+        let deaths = self.deaths.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(death) = deaths.get(&host) {
+            death(time);
         }
     }
 
@@ -64,6 +97,14 @@ impl World {
 
     pub(crate) fn secret(&self) -> &str {
         &self.options.secret
+    }
+
+    pub(crate) fn set_secret(&self, secret: &str) {
+        self.state().secret = secret.to_owned();
+    }
+
+    pub(crate) fn set_quota(&self, left: Option<u64>) {
+        self.state().quota = left;
     }
 
     pub(crate) fn login(&self, user: &str, rotate: bool) -> String {
@@ -94,8 +135,8 @@ impl World {
         Some(encrypt_under(&session_key, &random_block(), &plaintext))
     }
 
-    pub(crate) fn fail_next(&self, fault: Fault, times: usize) {
-        self.state().faults.push(fault, times);
+    pub(crate) fn fail_next(&self, host: HostNumber, fault: Fault, times: usize) {
+        self.state().faults_of(host).push(fault, times);
     }
 
     pub(crate) fn clear_faults(&self) {
@@ -118,6 +159,10 @@ impl World {
 
     pub(crate) fn calls(&self) -> Calls {
         self.state().counts.calls.clone()
+    }
+
+    pub(crate) fn exchanges_at(&self, host: HostNumber) -> u64 {
+        self.state().counts.arrived_at(host.0)
     }
 
     pub(crate) fn exchanges_of(&self, code: &str) -> u64 {
@@ -144,6 +189,10 @@ impl World {
 }
 
 impl State {
+    pub(crate) fn faults_of(&mut self, host: HostNumber) -> &mut FaultQueue {
+        self.faults.entry(host).or_default()
+    }
+
     /// The user of this name, who exists from the first mention on.
     fn user(&mut self, name: &str) -> &mut User {
         let name = self.name_of(name);
