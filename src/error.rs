@@ -39,6 +39,8 @@ pub enum Error {
         what: &'static str,
         again_in: Duration,
     },
+    /// The quota of the whole app; holds the seconds after which WeChat is asked again.
+    QuotaExhausted(String, u32),
     Internal(String),
     WeChat(String),
     /// WeChat surely did not consume the code, so that trying again may help.
@@ -66,7 +68,7 @@ pub enum Invalid {
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Every name that [`Error::name`] gives.
-pub const NAMES: [&str; 18] = [
+pub const NAMES: [&str; 19] = [
     "invalid_request",
     "login_required",
     "session_expired",
@@ -79,6 +81,7 @@ pub const NAMES: [&str; 18] = [
     "request_timeout",
     "unsupported_media_type",
     "rate_limited",
+    "quota_exhausted",
     "internal_error",
     "wechat_error",
     "wechat_misconfigured",
@@ -131,6 +134,7 @@ impl Error {
             Self::PayloadTooLarge => row(StatusCode::PAYLOAD_TOO_LARGE, 0, "payload_too_large", false, "请求内容过大"),
             Self::UnsupportedMediaType => row(StatusCode::UNSUPPORTED_MEDIA_TYPE, 0, "unsupported_media_type", false, "请求格式不支持"),
             Self::RateLimited(_) | Self::TooMany { .. } => row(StatusCode::TOO_MANY_REQUESTS, 0, "rate_limited", false, "操作太频繁，请稍后再试"),
+            Self::QuotaExhausted(..) => row(StatusCode::TOO_MANY_REQUESTS, 1, "quota_exhausted", false, "服务繁忙，请稍后再试"),
             Self::Internal(_) => row(StatusCode::INTERNAL_SERVER_ERROR, 0, "internal_error", false, "服务器内部错误"),
             Self::WeChat(_) | Self::WeChatBusy(_) => row(StatusCode::BAD_GATEWAY, 0, "wechat_error", false, "微信服务异常，请稍后再试"),
             Self::WeChatMisconfigured(_) => row(StatusCode::BAD_GATEWAY, 1, "wechat_misconfigured", false, "服务配置有误，请联系管理员"),
@@ -146,6 +150,7 @@ impl Error {
             Self::RateLimited(_) => Some(60),
             // A second begun counts whole, or the caller would come too early.
             Self::TooMany { again_in, .. } => Some(again_in.as_secs() as u32 + 1),
+            Self::QuotaExhausted(_, seconds) => Some(*seconds),
             Self::WeChatBusy(_) | Self::DatabaseUnavailable(_) | Self::Busy(_) | Self::Stopping => {
                 Some(1)
             }
@@ -156,9 +161,10 @@ impl Error {
     /// Who must act: the operator now (`Error`), the operator if it goes on (`Warn`), nobody.
     pub fn level(&self) -> Level {
         match self {
-            Self::Internal(_) | Self::WeChatMisconfigured(_) | Self::DatabaseUnavailable(_) => {
-                Level::Error
-            }
+            Self::Internal(_)
+            | Self::WeChatMisconfigured(_)
+            | Self::QuotaExhausted(..)
+            | Self::DatabaseUnavailable(_) => Level::Error,
             Self::WeChat(_)
             | Self::WeChatBusy(_)
             | Self::WeChatTimeout
@@ -199,6 +205,7 @@ impl fmt::Display for Error {
             | Self::DecryptFailed(cause)
             | Self::UserBlocked(cause)
             | Self::RateLimited(cause)
+            | Self::QuotaExhausted(cause, _)
             | Self::Internal(cause)
             | Self::WeChat(cause)
             | Self::WeChatBusy(cause)
@@ -265,6 +272,10 @@ impl From<ExchangeError> for Error {
             ExchangeError::CodeRejected(_) => Self::CodeRejected(cause),
             ExchangeError::UserBlocked(_) => Self::UserBlocked(cause),
             ExchangeError::RateLimited(_) => Self::RateLimited(cause),
+            ExchangeError::QuotaExhausted(_, pause) => {
+                // Rounded up, as coming earlier does not help.
+                Self::QuotaExhausted(cause, pause.as_millis().div_ceil(1_000) as u32)
+            }
             ExchangeError::Misconfigured(_) => Self::WeChatMisconfigured(cause),
             ExchangeError::NotConsumed(_) => Self::WeChatBusy(cause),
             ExchangeError::Unusable(_) => Self::WeChat(cause),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_rt::net::TcpSocket;
+use actix_rt::signal::unix::{SignalKind, signal};
 use actix_rt::time::{Instant, sleep};
 use clap::Args;
 use listenfd::ListenFd;
@@ -17,7 +18,7 @@ use crate::http::{self, Listener};
 use crate::metrics::{Metrics, Words};
 use crate::phone;
 use crate::store::{self, SchemaState, Store, StoreError};
-use crate::wechat;
+use crate::wechat::{self, Upstream};
 
 /// How long a database that does not answer at start is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -44,7 +45,10 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let config = Config::load()?;
     actix_rt::System::new().block_on(async {
-        let metrics = Arc::new(Metrics::new(&WORDS));
+        let wechat = Arc::new(Upstream::new(&config.wechat));
+        reload_on_hangup(Arc::clone(&wechat))?;
+        let hosts: Vec<_> = config.wechat.hosts.iter().map(ToString::to_string).collect();
+        let metrics = Arc::new(Metrics::new(&WORDS, &hosts));
         let store = Store::new(&config.database, &metrics.store)?;
         let state = wait_for_database(&store).await?;
         if arguments.migrate {
@@ -66,9 +70,22 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         let metrics_bind = config.metrics_bind;
         let metrics_listener =
             metrics_bind.map(|address| listen("METRICS_BIND", address)).transpose()?;
-        http::serve(config, store, metrics, listener, metrics_listener).await?;
+        http::serve(config, store, wechat, metrics, listener, metrics_listener).await?;
         Ok(Outcome::Done)
     })
+}
+
+/// SIGHUP, an admin's "reload", reads again what may change under a running server. It is heard
+/// from the start on, as it would end a process that does not listen.
+fn reload_on_hangup(wechat: Arc<Upstream>) -> io::Result<()> {
+    let mut hangups = signal(SignalKind::hangup())?;
+    actix_rt::spawn(async move {
+        while hangups.recv().await.is_some() {
+            log::info!("SIGHUP: reading secrets again");
+            wechat.reload();
+        }
+    });
+    Ok(())
 }
 
 fn listen(name: &str, address: SocketAddr) -> Result<TcpListener> {

@@ -38,3 +38,20 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 pub type Result<T> = std::result::Result<T, ConfigError>;
+
+/// Everything that is wrong, in the order in which it was read.
+#[derive(Default)]
+pub(super) struct Problems(pub Vec<ConfigError>);
+
+impl Problems {
+    pub fn note<T>(&mut self, read: Result<T>) -> Option<T> {
+        read.map_err(|problem| self.0.push(problem)).ok()
+    }
+}
+
+pub(super) fn first_problem<T>(read: impl FnOnce(&mut Problems) -> Option<T>) -> Result<T> {
+    let mut problems = Problems::default();
+    let value = read(&mut problems);
+    let unexplained = || ConfigError::new("the configuration cannot be read");
+    value.ok_or_else(|| problems.0.into_iter().next().unwrap_or_else(unexplained))
+}

@@ -3,6 +3,7 @@
 mod database_url;
 mod error;
 mod variables;
+mod wechat;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,10 +12,12 @@ use ipnet::IpNet;
 
 pub use self::database_url::SslMode;
 pub use self::error::ConfigError;
-use self::error::Result;
+use self::error::{Problems, Result, first_problem};
+pub use self::variables::SecretFile;
 use self::variables::{
-    address, milliseconds, must, networks, number, optional_address, seconds, secret, variable,
+    address, milliseconds, must, networks, number, optional_address, seconds, variable,
 };
+pub use self::wechat::{ApiHost, WeChatConfig, ignored_proxy};
 use crate::values::Secret;
 
 /// Everything that `wxauth serve` can be told.
@@ -55,16 +58,6 @@ pub struct DatabaseConfig {
     pub pool_size: u32,
 }
 
-#[derive(Debug, Clone)]
-pub struct WeChatConfig {
-    pub appid: String,
-    pub secret: Secret,
-    /// Scheme, host and perhaps a path, without a slash at the end.
-    pub api_base: String,
-    /// Budget for one exchange, retries included.
-    pub timeout: Duration,
-}
-
 /// `RESPONSE_SHAPE`: where a page looks for the answer's fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ResponseShape {
@@ -84,7 +77,6 @@ pub enum LogFormat {
 }
 
 const A_YEAR_SECONDS: u64 = 366 * 24 * 60 * 60;
-const PRINTABLE: &str = "printable ASCII characters without spaces around them";
 
 impl Config {
     /// The whole configuration, or the first variable that is wrong.
@@ -150,37 +142,6 @@ impl DatabaseConfig {
     }
 }
 
-impl WeChatConfig {
-    pub fn load() -> Result<Self> {
-        first_problem(Self::read)
-    }
-
-    fn read(problems: &mut Problems) -> Option<Self> {
-        let appid = problems.note(appid());
-        let secret = problems.note(wechat_secret());
-        let api_base = problems.note(api_base());
-        let timeout = problems.note(milliseconds("WX_TIMEOUT_MS", 5_000, 1..=60_000));
-        Some(Self { appid: appid?, secret: secret?, api_base: api_base?, timeout: timeout? })
-    }
-}
-
-/// What is wrong, in the order in which it was read.
-#[derive(Default)]
-struct Problems(Vec<ConfigError>);
-
-impl Problems {
-    fn note<T>(&mut self, read: Result<T>) -> Option<T> {
-        read.map_err(|problem| self.0.push(problem)).ok()
-    }
-}
-
-fn first_problem<T>(read: impl FnOnce(&mut Problems) -> Option<T>) -> Result<T> {
-    let mut problems = Problems::default();
-    let value = read(&mut problems);
-    let unexplained = || ConfigError::new("the configuration cannot be read");
-    value.ok_or_else(|| problems.0.into_iter().next().unwrap_or_else(unexplained))
-}
-
 /// Where pages are served.
 pub fn bind() -> Result<SocketAddr> {
     address("BIND", "127.0.0.1:8080")
@@ -218,38 +179,12 @@ pub fn log_format() -> Result<LogFormat> {
     }
 }
 
-fn appid() -> Result<String> {
-    let appid = variable("WX_APPID")?.filter(|appid| is_printable(appid));
-    appid.ok_or_else(|| must("WX_APPID", PRINTABLE))
-}
-
-fn wechat_secret() -> Result<Secret> {
-    let secret = secret("WX_SECRET", PRINTABLE)?;
-    if is_printable(secret.expose()) { Ok(secret) } else { Err(must("WX_SECRET", PRINTABLE)) }
-}
-
-fn api_base() -> Result<String> {
-    let must_be = "an http:// or https:// URL without a query";
-    let base = variable("WX_API_BASE")?.unwrap_or_else(|| "https://api.weixin.qq.com".to_owned());
-    let uri: awc::http::Uri = base.parse().map_err(|_| must("WX_API_BASE", must_be))?;
-    let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
-    let has_host = uri.host().is_some_and(|host| !host.is_empty());
-    if !is_http || !has_host || uri.query().is_some() {
-        return Err(must("WX_API_BASE", must_be));
-    }
-    Ok(base.trim_end_matches('/').to_owned())
-}
-
 fn response_shape() -> Result<ResponseShape> {
     match variable("RESPONSE_SHAPE")?.as_deref() {
         None | Some("flat") => Ok(ResponseShape::Flat),
         Some("envelope") => Ok(ResponseShape::Envelope),
         Some(other) => Err(must("RESPONSE_SHAPE", "flat or envelope").showing(other)),
     }
-}
-
-fn is_printable(text: &str) -> bool {
-    text.trim() == text && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
 }
 
 fn available_cores() -> u64 {

@@ -58,30 +58,47 @@ pub(super) fn networks(name: &str) -> Result<Vec<IpNet>> {
     entries.map(parse).collect()
 }
 
+/// A file that holds a secret, as the variable of this name says.
+#[derive(Debug, Clone)]
+pub struct SecretFile {
+    variable: String,
+    path: String,
+}
+
+impl SecretFile {
+    /// What it holds now, without the space around it.
+    pub fn read(&self) -> Result<Secret> {
+        let wrong = |what: &str| {
+            ConfigError::new(format!("{} names a file that {what}", self.variable))
+                .showing(&self.path)
+        };
+        let text = fs::read_to_string(&self.path)
+            .map_err(|error| wrong(&format!("cannot be read ({})", error.kind())))?;
+        match text.trim() {
+            "" => Err(wrong("is empty")),
+            text => Ok(Secret::new(text)),
+        }
+    }
+}
+
+/// The file that the variable names, if it is set.
+pub(super) fn named_file(file_variable: &str) -> Result<Option<SecretFile>> {
+    let path = variable(file_variable)?;
+    Ok(path.map(|path| SecretFile { variable: file_variable.to_owned(), path }))
+}
+
 /// A secret from the variable itself, or from the file that `{name}_FILE` names.
 pub(super) fn secret(name: &str, must_be: &str) -> Result<Secret> {
     let file_variable = format!("{name}_FILE");
-    match (variable(name)?, variable(&file_variable)?) {
+    match (variable(name)?, named_file(&file_variable)?) {
         (Some(text), None) => Ok(Secret::new(text)),
-        (None, Some(path)) => secret_file(&file_variable, &path),
+        (None, Some(file)) => file.read(),
         (None, None) => Err(ConfigError::new(format!(
             "{name} is not set; it must be {must_be} (or {file_variable} must name a file that holds it)"
         ))),
         (Some(_), Some(_)) => Err(ConfigError::new(format!(
             "{name} and {file_variable} are both set; set one of them"
         ))),
-    }
-}
-
-fn secret_file(file_variable: &str, path: &str) -> Result<Secret> {
-    let wrong = |what: &str| {
-        ConfigError::new(format!("{file_variable} names a file that {what}")).showing(path)
-    };
-    let text = fs::read_to_string(path)
-        .map_err(|error| wrong(&format!("cannot be read ({})", error.kind())))?;
-    match text.trim() {
-        "" => Err(wrong("is empty")),
-        text => Ok(Secret::new(text)),
     }
 }
 

@@ -27,6 +27,7 @@ use crate::metrics::{self, Metrics};
 use crate::phone::{DamageReport, Phones};
 use crate::purge;
 use crate::store::Store;
+use crate::wechat::Upstream;
 
 /// Between the last connection that is accepted and the end of idle ones: who sends one request
 /// after the other hears `Connection: close` in this time.
@@ -50,6 +51,7 @@ pub enum Listener {
 pub async fn serve(
     config: Config,
     store: Store,
+    wechat: Arc<Upstream>,
     metrics: Arc<Metrics>,
     listener: Listener,
     metrics_listener: Option<TcpListener>,
@@ -65,6 +67,7 @@ pub async fn serve(
         Arc::clone(&arrivals),
         Arc::clone(&failed_phones),
         Arc::clone(&metrics),
+        wechat,
         &background,
     );
     let phones = Phones {

@@ -34,7 +34,7 @@ use crate::limits::{FailedPhones, RefusedCodes, TooMany};
 use crate::metrics::Metrics;
 use crate::store::{Budget, KeyId, Login, Store, StoredLogin};
 use crate::values::{CodeHash, LoginCode};
-use crate::wechat::{ExchangeError, Session, WeChat};
+use crate::wechat::{ExchangeError, Session, Upstream, WeChat};
 
 /// Codes that WeChat refused and that wait for another process at once. Anybody can make codes up:
 /// where so many wait, this rescue is off and nothing else is.
@@ -86,6 +86,7 @@ impl Logins {
         arrivals: Arc<Arrivals>,
         failed_phones: Arc<FailedPhones>,
         metrics: Arc<Metrics>,
+        wechat: Arc<Upstream>,
         thread: &ArbiterHandle,
     ) -> Self {
         let inside = Arc::new(Inside {
@@ -100,10 +101,10 @@ impl Logins {
             grace: config.login_grace,
         });
         let (jobs, mut arriving) = mpsc::unbounded_channel::<Job>();
-        let (running, wechat) = (Arc::clone(&inside), config.wechat.clone());
+        let running = Arc::clone(&inside);
         thread.spawn_fn(move || {
             actix_rt::spawn(async move {
-                let wechat = Rc::new(WeChat::new(&wechat));
+                let wechat = Rc::new(WeChat::new(wechat));
                 while let Some(job) = arriving.recv().await {
                     let (inside, wechat) = (Arc::clone(&running), Rc::clone(&wechat));
                     actix_rt::spawn(async move { inside.run(job, &wechat).await });

@@ -45,10 +45,11 @@ pub struct Purges {
 }
 
 impl Metrics {
-    pub fn new(words: &Words) -> Self {
+    /// `hosts` are WeChat's, in their order of preference.
+    pub fn new(words: &Words, hosts: &[String]) -> Self {
         let mut registry = Registry::with_prefix("wxauth");
         let requests = Requests::register(&mut registry, words.paths, words.errors);
-        let exchanges = Exchanges::register(&mut registry, words.attempts);
+        let exchanges = Exchanges::register(&mut registry, words.attempts, hosts);
         let keys = Keys::register(&mut registry, words.damages);
         let codes_answered_again = family::counter(
             &mut registry,

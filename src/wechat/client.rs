@@ -1,7 +1,6 @@
 //! The client: asks WeChat, again where no code was consumed, within a budget.
 
 use std::cell::RefCell;
-use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,20 +10,17 @@ use actix_web::web::Bytes;
 use awc::error::{ConnectError, SendRequestError};
 use awc::http::header::{DATE, HeaderValue};
 use backon::{BackoffBuilder as _, ExponentialBuilder};
-use tokio::sync::Semaphore;
 
-use super::answer::read_answer;
+use super::answer::Answer;
 use super::attempt::Attempt;
+use super::connection::{Connector, Sending};
+use super::errcodes::Class;
 use super::exchange::{ExchangeError, Session};
-use crate::config::WeChatConfig;
+use super::quota::Permission;
+use super::upstream::{MAX_CONNECTIONS, Place, Upstream};
 use crate::metrics::Exchanges;
 use crate::values::LoginCode;
 
-/// Exchanges under way at once; each may hold an answer of [`MAX_ANSWER_BYTES`].
-const MAX_EXCHANGES: usize = 1_024;
-/// Connections to WeChat; further exchanges wait for one within their budget, before they are made
-/// into requests, which take some 8 kB each.
-const MAX_CONNECTIONS: usize = 128;
 /// WeChat's answers are below 300 bytes.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 /// Shorter than common servers' own limits, so that a connection is seldom closed under a request.
@@ -32,53 +28,45 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// The first pause before WeChat is asked again; it doubles up to [`LAST_PAUSE`], with jitter.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LAST_PAUSE: Duration = Duration::from_millis(800);
-/// An attempt that is cut off may have consumed the code, so none begins with less time left.
-const MIN_ATTEMPT: Duration = Duration::from_millis(200);
+/// A request that is cut off may have consumed the code, so none is sent with less time left. Of
+/// short budgets it is a quarter.
+const MIN_ANSWER: Duration = Duration::from_millis(200);
+/// How long one host may take to be connected with where there are others.
+const MAX_CONNECT: Duration = Duration::from_secs(2);
+/// WeChat's refusal of the secret.
+const SECRET_REFUSED: i64 = 40125;
 
 /// Talks to WeChat. awc's clients cannot leave their thread, so this lives on one.
 pub struct WeChat {
-    /// Holds the connections, and is replaced when one of them falls silent or breaks.
-    pub(super) client: RefCell<Rc<awc::Client>>,
-    tls: Option<Arc<rustls::ClientConfig>>,
-    /// The whole URL but for the code, the secret in it.
-    url_up_to_code: String,
-    budget: Duration,
-    permits: Semaphore,
-    connections: Semaphore,
+    pub(super) upstream: Arc<Upstream>,
+    /// One a host. Each holds its connections, and is replaced when one of them falls silent or
+    /// breaks.
+    clients: Vec<RefCell<Rc<awc::Client>>>,
 }
 
 impl WeChat {
-    /// Connects when first used, so that this cannot fail.
-    pub fn new(config: &WeChatConfig) -> Self {
-        let tls = config.api_base.starts_with("https://").then(|| Arc::new(tls_config()));
-        let query = form_urlencoded::Serializer::new(String::new())
-            .append_pair("appid", &config.appid)
-            .append_pair("secret", config.secret.expose())
-            .append_pair("grant_type", "authorization_code")
-            .finish();
-        let url_up_to_code = format!("{}/sns/jscode2session?{query}&js_code=", config.api_base);
-        Self {
-            client: RefCell::new(Rc::new(new_client(config.timeout, tls.clone()))),
-            tls,
-            url_up_to_code,
-            budget: config.timeout,
-            permits: Semaphore::new(MAX_EXCHANGES),
-            connections: Semaphore::new(MAX_CONNECTIONS),
-        }
+    pub fn new(upstream: Arc<Upstream>) -> Self {
+        let clients = upstream.places.iter().map(|place| RefCell::new(Rc::new(new_client(place))));
+        Self { clients: clients.collect(), upstream }
     }
 
     /// Trades a code for a session, within the budget of the configuration.
     ///
     /// Source: WeChat's documentation of `auth.code2Session`. WeChat is asked again only when it
-    /// surely has not consumed the code: errcode -1, or a refused connection.
+    /// surely has not consumed the code: errcode -1, a refused secret that has changed, or no
+    /// connection.
     pub async fn exchange(
         &self,
         code: &LoginCode,
         metrics: &Exchanges,
     ) -> Result<Session, ExchangeError> {
-        let _permit = self.permits.try_acquire().map_err(|_| ExchangeError::Busy)?;
+        let _permit = self.upstream.exchanges.try_acquire().map_err(|_| ExchangeError::Busy)?;
+        let quota = self.upstream.quota.ask().map_err(|left| {
+            let cause = "WeChat is not asked for a while, as the app's quota is used up";
+            ExchangeError::QuotaExhausted(cause.to_owned(), left)
+        })?;
         let begun = Instant::now();
-        let answer = self.ask_in_time(code, metrics, begun + self.budget).await;
+        let answer = self.ask_in_time(code, &quota, metrics, begun + self.upstream.budget).await;
         metrics.ended(begun.elapsed());
         answer
     }
@@ -86,84 +74,151 @@ impl WeChat {
     async fn ask_in_time(
         &self,
         code: &LoginCode,
+        quota: &Permission<'_>,
         metrics: &Exchanges,
         deadline: Instant,
     ) -> Result<Session, ExchangeError> {
-        let url = self.url(code.expose());
         let mut pauses = ExponentialBuilder::new()
             .with_min_delay(FIRST_PAUSE)
             .with_max_delay(LAST_PAUSE)
             .without_max_times()
             .with_jitter()
             .build();
+        let mut place = self.upstream.hosts.choose();
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let client = Rc::clone(&self.client.borrow());
-            let attempt = timeout(left, self.attempt(&client, &url)).await;
-            let (attempt, answer) =
-                attempt.unwrap_or((Attempt::Timeout, Err(ExchangeError::Timeout)));
-            metrics.attempted(attempt.name());
-            if matches!(attempt, Attempt::Timeout | Attempt::Transport) {
-                self.distrust(&client);
-            }
-            let error = match answer {
-                Err(error @ ExchangeError::NotConsumed(_)) => error,
-                done => return done,
+            let credentials = self.upstream.secret.credentials();
+            let query = query(&credentials, code.expose());
+            let attempt = self.attempt(place, &query, deadline).await;
+            self.note(place, &attempt, metrics);
+            let Some(retry) = self.retry(place, &attempt, &credentials) else {
+                return end(attempt, quota);
             };
-            let pause = pauses.next().unwrap_or(LAST_PAUSE);
-            if Instant::now() + pause + MIN_ATTEMPT >= deadline {
-                return Err(error);
+            let pause = if retry.at_once { None } else { pauses.next() }.unwrap_or_default();
+            if Instant::now() + pause + self.min_answer() >= deadline {
+                return end(attempt, quota);
             }
-            log::debug!("asking WeChat again in {} ms: {error}", pause.as_millis());
+            log::debug!("asking WeChat again in {} ms: {}", pause.as_millis(), attempt.name());
             sleep(pause).await;
+            place = retry.place;
         }
     }
 
-    /// What cut off one connection without a word has cut off the others too: none of this client's
-    /// is used again, or each would cost a login.
-    fn distrust(&self, client: &Rc<awc::Client>) {
-        if Rc::ptr_eq(client, &self.client.borrow()) {
-            self.client.replace(Rc::new(new_client(self.budget, self.tls.clone())));
-        }
-    }
-
-    /// Secret, as the app secret is in it.
-    pub(super) fn url(&self, code: &str) -> String {
-        let code: String = form_urlencoded::byte_serialize(code.as_bytes()).collect();
-        format!("{}{code}", self.url_up_to_code)
-    }
-
-    async fn attempt(
-        &self,
-        client: &awc::Client,
-        url: &str,
-    ) -> (Attempt, Result<Session, ExchangeError>) {
-        match self.fetch(client, url).await {
-            Ok(Fetched { body, .. }) => {
-                let answer = read_answer(&body);
-                (Attempt::answered(&answer, &body), answer)
+    /// Where to ask again, if the code is surely not consumed.
+    fn retry(&self, place: usize, attempt: &Attempt, credentials: &Arc<str>) -> Option<Retry> {
+        match attempt {
+            Attempt::NoConnection(_) => {
+                let next = self.upstream.hosts.choose();
+                Some(Retry { place: next, at_once: next != place })
             }
-            Err(error) => (Attempt::unanswered(&error), Err(error)),
+            Attempt::Refusal(refusal) if refusal.class() == Class::Busy => {
+                Some(Retry { place, at_once: false })
+            }
+            Attempt::Refusal(refusal) if refusal.errcode == SECRET_REFUSED => {
+                let has_changed = self.upstream.secret.has_changed_from(credentials);
+                has_changed.then_some(Retry { place, at_once: true })
+            }
+            _ => None,
         }
     }
 
+    /// What an attempt shows of its host, for those that follow.
+    fn note(&self, place: usize, attempt: &Attempt, metrics: &Exchanges) {
+        metrics.attempted(attempt.name());
+        let hosts = &self.upstream.hosts;
+        let is_news = match attempt {
+            Attempt::Session(_) => hosts.served(place),
+            Attempt::Refusal(refusal) => {
+                self.upstream.tell_if_unknown(refusal);
+                hosts.served(place)
+            }
+            Attempt::NoConnection(cause) | Attempt::Transport(cause) | Attempt::Unusable(cause) => {
+                hosts.failed(place, cause)
+            }
+            Attempt::Timeout => hosts.failed(place, "no answer in time"),
+        };
+        let has_answered = matches!(attempt, Attempt::Session(_) | Attempt::Refusal(_));
+        metrics.asked(place, has_answered);
+        if is_news {
+            metrics.left_out(place, !has_answered);
+        }
+    }
+
+    async fn attempt(&self, place: usize, query: &str, deadline: Instant) -> Attempt {
+        let body = match self.fetch(place, query, deadline).await {
+            Ok(fetched) => fetched.body,
+            Err(attempt) => return attempt,
+        };
+        match Answer::read(&body) {
+            Answer::Session(session) => Attempt::Session(session),
+            Answer::Refusal(refusal) => Attempt::Refusal(refusal),
+            Answer::Unusable(cause) => Attempt::Unusable(cause.to_owned()),
+        }
+    }
+
+    /// Sends one request to one host; an `Err` is what came of it instead of a whole answer.
     pub(super) async fn fetch(
         &self,
+        place: usize,
+        query: &str,
+        deadline: Instant,
+    ) -> Result<Fetched, Attempt> {
+        let (Some(host), Some(client)) = (self.upstream.places.get(place), self.clients.get(place))
+        else {
+            return Err(Attempt::NoConnection("there is no such host".to_owned()));
+        };
+        let kept = Rc::clone(&client.borrow());
+        let url = format!("{}?{query}", host.url);
+        let sending = Sending::connecting_until(self.connect_until(deadline));
+        let fetching = timeout(left(deadline), self.send(&sending, &kept, &url));
+        let fetched = fetching.await.unwrap_or_else(|_| {
+            Err(if sending.may_have_been_sent() {
+                Attempt::Timeout
+            } else {
+                Attempt::NoConnection("no connection to WeChat came about in time".to_owned())
+            })
+        });
+        if let Err(Attempt::Timeout | Attempt::Transport(_)) = &fetched {
+            distrust(client, &kept, host);
+        }
+        fetched
+    }
+
+    async fn send(
+        &self,
+        sending: &Rc<Sending>,
         client: &awc::Client,
         url: &str,
-    ) -> Result<Fetched, ExchangeError> {
-        let _connection = self.connections.acquire().await.map_err(|_| ExchangeError::Busy)?;
-        let mut response = client.get(url).send().await.map_err(|error| unsent(&error))?;
+    ) -> Result<Fetched, Attempt> {
+        let no_room = |_| Attempt::NoConnection("too many connections to WeChat".to_owned());
+        let _connection = self.upstream.connections.acquire().await.map_err(no_room)?;
+        let sent = sending.run(client.get(url).send()).await;
+        let mut response = sent.map_err(|error| no_answer(&error))?;
         let status = response.status();
         // Good and bad answers alike come with 200.
         if status.as_u16() != 200 {
-            return Err(ExchangeError::Unusable(format!("WeChat answered HTTP {status}")));
+            return Err(Attempt::Transport(format!("WeChat answered HTTP {status}")));
         }
-        let body = response.body().limit(MAX_ANSWER_BYTES).await.map_err(|error| {
-            ExchangeError::Unusable(format!("WeChat's answer broke off: {error}"))
-        })?;
+        let body = response.body().limit(MAX_ANSWER_BYTES).await;
+        let body = body
+            .map_err(|error| Attempt::Transport(format!("WeChat's answer broke off: {error}")))?;
         Ok(Fetched { date: response.headers().get(DATE).cloned(), body })
     }
+
+    fn connect_until(&self, deadline: Instant) -> Instant {
+        let hosts = u32::try_from(self.clients.len()).unwrap_or(u32::MAX).max(1);
+        let longest = MAX_CONNECT.min(self.upstream.budget / hosts);
+        (Instant::now() + longest).min(deadline - self.min_answer())
+    }
+
+    fn min_answer(&self) -> Duration {
+        MIN_ANSWER.min(self.upstream.budget / 4)
+    }
+}
+
+/// Where WeChat is asked again.
+struct Retry {
+    place: usize,
+    at_once: bool,
 }
 
 /// A complete answer.
@@ -173,48 +228,63 @@ pub(super) struct Fetched {
     pub body: Bytes,
 }
 
-fn new_client(budget: Duration, tls: Option<Arc<rustls::ClientConfig>>) -> awc::Client {
-    let mut connector =
-        awc::Connector::new().timeout(budget).limit(MAX_CONNECTIONS).conn_keep_alive(KEEP_ALIVE);
-    if let Some(tls) = tls {
-        connector = connector.rustls_0_23(tls);
+/// What comes after the `?`. Secret.
+pub(super) fn query(credentials: &str, code: &str) -> String {
+    let code: String = form_urlencoded::byte_serialize(code.as_bytes()).collect();
+    format!("{credentials}&js_code={code}")
+}
+
+fn end(attempt: Attempt, quota: &Permission<'_>) -> Result<Session, ExchangeError> {
+    match &attempt {
+        Attempt::Refusal(refusal) if refusal.class() == Class::Quota => {
+            return Err(ExchangeError::QuotaExhausted(refusal.to_string(), quota.is_used_up()));
+        }
+        Attempt::Refusal(_) | Attempt::Session(_) => quota.is_not_used_up(),
+        _ => {}
     }
+    attempt.into_result()
+}
+
+fn left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
+}
+
+/// What cut off one connection without a word has cut off the others too: none of this client's
+/// is used again, or each would cost a login.
+fn distrust(client: &RefCell<Rc<awc::Client>>, failed: &Rc<awc::Client>, host: &Place) {
+    if Rc::ptr_eq(failed, &client.borrow()) {
+        client.replace(Rc::new(new_client(host)));
+    }
+}
+
+/// Its timeouts are those of an exchange, which are ours.
+fn new_client(host: &Place) -> awc::Client {
+    let connector = awc::Connector::new()
+        .connector(Connector(Arc::clone(&host.racer)))
+        .timeout(MAX_CONNECT * 2)
+        .limit(MAX_CONNECTIONS)
+        .conn_keep_alive(KEEP_ALIVE);
     awc::Client::builder().connector(connector).disable_redirects().disable_timeout().finish()
 }
 
-/// The system's certificate authorities (and `SSL_CERT_FILE`'s), so that a company's own proxy
-/// is accepted, and Mozilla's, so that a container without any works too.
-fn tls_config() -> rustls::ClientConfig {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    let system = rustls_native_certs::load_native_certs();
-    for error in &system.errors {
-        log::warn!("some of the system's certificates cannot be read: {error}");
-    }
-    roots.add_parsable_certificates(system.certs);
-    rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()
-}
-
-fn unsent(error: &SendRequestError) -> ExchangeError {
+/// Why there is no answer, and so whether the request may have been sent.
+fn no_answer(error: &SendRequestError) -> Attempt {
     match error {
-        SendRequestError::Connect(ConnectError::Io(io)) if is_refused(io) => {
-            ExchangeError::NotConsumed("WeChat's address refuses connections".to_owned())
+        // awc says so where the other side closed the connection on which the request went out.
+        SendRequestError::Connect(ConnectError::Disconnected) => {
+            Attempt::Transport("WeChat closed the connection without an answer".to_owned())
         }
         SendRequestError::Connect(cause) => {
-            ExchangeError::Unusable(format!("cannot connect to WeChat: {cause}"))
+            Attempt::NoConnection(format!("cannot connect to WeChat: {cause}"))
         }
         // The other kinds may quote the URL, and the secret is in it.
         SendRequestError::Send(cause) => {
-            ExchangeError::Unusable(format!("the connection to WeChat broke: {cause}"))
+            Attempt::Transport(format!("the connection to WeChat broke: {cause}"))
         }
         SendRequestError::Response(cause) => {
-            ExchangeError::Unusable(format!("WeChat's answer is not HTTP: {cause}"))
+            Attempt::Transport(format!("WeChat's answer is not HTTP: {cause}"))
         }
-        SendRequestError::Timeout => ExchangeError::Timeout,
-        _ => ExchangeError::Unusable("the request to WeChat could not be sent".to_owned()),
+        SendRequestError::Timeout => Attempt::Timeout,
+        _ => Attempt::Transport("the request to WeChat could not be sent".to_owned()),
     }
-}
-
-fn is_refused(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::ConnectionRefused
 }

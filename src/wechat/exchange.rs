@@ -1,6 +1,7 @@
 //! What an exchange gives, or why it gives nothing.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::values::{OpenId, SessionKey, UnionId};
 
@@ -16,13 +17,15 @@ pub struct Session {
 /// Why an exchange gave no session. The text is for the log and holds nothing secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExchangeError {
-    /// 40029, 40163.
+    /// WeChat refused the code.
     CodeRejected(String),
-    /// 40226.
+    /// WeChat blocked the user.
     UserBlocked(String),
-    /// 45011.
+    /// WeChat's limit for one user.
     RateLimited(String),
-    /// 40013, 40125, 41002, 41004, 40002: the operator must act.
+    /// WeChat's limit for the whole app; exchanges pause for so long.
+    QuotaExhausted(String, Duration),
+    /// The operator must act.
     Misconfigured(String),
     /// WeChat surely did not consume the code, up to the end of the budget.
     NotConsumed(String),
@@ -40,6 +43,7 @@ impl fmt::Display for ExchangeError {
             Self::CodeRejected(cause)
             | Self::UserBlocked(cause)
             | Self::RateLimited(cause)
+            | Self::QuotaExhausted(cause, _)
             | Self::Misconfigured(cause)
             | Self::NotConsumed(cause)
             | Self::Unusable(cause) => f.write_str(cause),

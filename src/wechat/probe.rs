@@ -1,14 +1,18 @@
 //! Whether WeChat can be reached and accepts appid and secret, asked without a user.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use actix_rt::time::timeout;
+use actix_rt::time::Instant;
 use awc::http::header::{HeaderValue, HttpDate};
 
-use super::answer::{read_answer, read_errcode};
-use super::client::{Fetched, WeChat};
+use super::answer::{Answer, Refusal};
+use super::attempt::Attempt;
+use super::client::{Fetched, WeChat, query};
+use super::errcodes::Class;
 use super::exchange::ExchangeError;
+use super::upstream::Upstream;
 use crate::config::WeChatConfig;
 
 /// WeChat's own codes are 32 letters and digits.
@@ -22,25 +26,37 @@ pub struct Probe {
     pub clock_ahead_seconds: Option<i64>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Credentials {
     /// WeChat got as far as the code, which is refused of course.
     Accepted,
-    /// WeChat refused with this errcode, as appid, secret or their form is wrong.
-    Refused(i64),
-    /// WeChat refused with this errcode before it told.
-    Unclear(i64),
+    /// WeChat refused for a reason that only the operator can cure.
+    Refused(Refusal),
+    /// WeChat refused before it told.
+    Unclear(Refusal),
 }
 
-/// Asks once, within the configuration's budget. An error is a WeChat that cannot be reached, or
-/// something else in its place.
-pub async fn probe(config: &WeChatConfig) -> Result<Probe, ExchangeError> {
-    let wechat = WeChat::new(config);
-    let url = wechat.url(&made_up_code());
+/// Asks each host once, all at the same time, within the configuration's budget. An error is a host
+/// that cannot be reached, or something else in its place.
+pub async fn probe(config: &WeChatConfig) -> Vec<Result<Probe, ExchangeError>> {
+    let wechat = Rc::new(WeChat::new(Arc::new(Upstream::new(config))));
+    let asking = (0..config.hosts.len()).map(|place| {
+        let wechat = Rc::clone(&wechat);
+        actix_rt::spawn(async move { ask(&wechat, place).await })
+    });
+    let mut probes = Vec::new();
+    for asked in asking.collect::<Vec<_>>() {
+        let lost = |_| Err(ExchangeError::Unusable("the probe broke off".to_owned()));
+        probes.push(asked.await.unwrap_or_else(lost));
+    }
+    probes
+}
+
+async fn ask(wechat: &WeChat, place: usize) -> Result<Probe, ExchangeError> {
+    let query = query(&wechat.upstream.secret.credentials(), &made_up_code());
+    let deadline = Instant::now() + wechat.upstream.budget;
     let asked = SystemTime::now();
-    let client = Rc::clone(&wechat.client.borrow());
-    let fetching = timeout(config.timeout, wechat.fetch(&client, &url));
-    let Fetched { date, body } = fetching.await.unwrap_or(Err(ExchangeError::Timeout))?;
+    let Fetched { date, body } = wechat.fetch(place, &query, deadline).await.map_err(cause)?;
     let answered = SystemTime::now();
     Ok(Probe {
         credentials: read_credentials(&body)?,
@@ -48,19 +64,24 @@ pub async fn probe(config: &WeChatConfig) -> Result<Probe, ExchangeError> {
     })
 }
 
+fn cause(attempt: Attempt) -> ExchangeError {
+    let nothing = ExchangeError::Unusable("nothing came of it".to_owned());
+    attempt.into_result().err().unwrap_or(nothing)
+}
+
 fn made_up_code() -> String {
     std::iter::repeat_with(fastrand::alphanumeric).take(CODE_LENGTH).collect()
 }
 
 fn read_credentials(body: &[u8]) -> Result<Credentials, ExchangeError> {
-    let errcode = read_errcode(body).unwrap_or(0);
-    match read_answer(body) {
-        Ok(_) | Err(ExchangeError::CodeRejected(_) | ExchangeError::UserBlocked(_)) => {
-            Ok(Credentials::Accepted)
-        }
-        Err(ExchangeError::Misconfigured(_)) => Ok(Credentials::Refused(errcode)),
-        Err(error) if errcode == 0 => Err(error),
-        Err(_) => Ok(Credentials::Unclear(errcode)),
+    match Answer::read(body) {
+        Answer::Session(_) => Ok(Credentials::Accepted),
+        Answer::Unusable(cause) => Err(ExchangeError::Unusable(cause.to_owned())),
+        Answer::Refusal(refusal) => Ok(match refusal.class() {
+            Class::Code | Class::User => Credentials::Accepted,
+            Class::Operator | Class::Quota => Credentials::Refused(refusal),
+            Class::Rate | Class::Busy | Class::Unusable => Credentials::Unclear(refusal),
+        }),
     }
 }
 
@@ -78,21 +99,29 @@ fn seconds_ahead(date: &HeaderValue, asked: SystemTime, answered: SystemTime) ->
 }
 
 #[cfg(test)]
+#[expect(clippy::expect_used, reason = "a test that cannot go on panics")]
 mod tests {
     use super::*;
 
     #[test]
     fn a_made_up_code_tells_good_credentials_from_bad_ones() {
-        for (body, credentials) in [
-            (r#"{"errcode":40029,"errmsg":"invalid code"}"#, Credentials::Accepted),
-            (r#"{"errcode":"40029"}"#, Credentials::Accepted),
-            (r#"{"errcode":40013}"#, Credentials::Refused(40013)),
-            (r#"{"errcode":40125}"#, Credentials::Refused(40125)),
-            (r#"{"errcode":-1}"#, Credentials::Unclear(-1)),
-            (r#"{"errcode":45011}"#, Credentials::Unclear(45011)),
-            (r#"{"errcode":40164}"#, Credentials::Unclear(40164)),
+        for (body, verdict) in [
+            (r#"{"errcode":40029,"errmsg":"invalid code"}"#, "accepted"),
+            (r#"{"errcode":"40029"}"#, "accepted"),
+            (r#"{"errcode":40013}"#, "refused 40013"),
+            (r#"{"errcode":40125}"#, "refused 40125"),
+            (r#"{"errcode":40164}"#, "refused 40164"),
+            (r#"{"errcode":45009}"#, "refused 45009"),
+            (r#"{"errcode":-1}"#, "unclear -1"),
+            (r#"{"errcode":45011}"#, "unclear 45011"),
+            (r#"{"errcode":47001}"#, "unclear 47001"),
         ] {
-            assert_eq!(read_credentials(body.as_bytes()), Ok(credentials), "{body}");
+            let read = match read_credentials(body.as_bytes()).expect(body) {
+                Credentials::Accepted => "accepted".to_owned(),
+                Credentials::Refused(refusal) => format!("refused {}", refusal.errcode),
+                Credentials::Unclear(refusal) => format!("unclear {}", refusal.errcode),
+            };
+            assert_eq!(read, verdict, "{body}");
         }
         for body in ["<html>", "{}", "[]", ""] {
             assert!(read_credentials(body.as_bytes()).is_err(), "{body}");

@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::process::{Command, Output};
 
 use serde_json::Value;
+use wxauth::wechat::{Class, ERRCODES};
 use wxauth_sandbox::Fault;
 
 use crate::harness::{Relay, Server, World};
@@ -222,14 +223,31 @@ fn appid_and_secret_that_wechat_does_not_accept_are_told_apart() {
     let world = migrated();
     let check = "wechat_credentials";
     let wrong = [("WX_APPID", "wxcanary")];
-    assert_finds(&world, &wrong, check, "failed", "knows no mini-program", "WX_APPID");
+    assert_finds(&world, &wrong, check, "failed", "no mini-program of this appid", "WX_APPID");
     let wrong = [("WX_SECRET", "canary")];
     assert_finds(&world, &wrong, check, "failed", "secret is not this appid's", "WX_SECRET");
-    for errcode in [-1, 45011, 99999] {
-        world.wechat.fail_next(Fault::Errcode(errcode), 1);
-        assert_finds(&world, &[], check, "warning", &errcode.to_string(), "");
-    }
     assert_finds(&world, &[], check, "ok", "accepts appid and secret", "");
+}
+
+#[test]
+fn every_errcode_is_told_with_its_meaning_and_what_to_do() {
+    let world = migrated();
+    let check = "wechat_credentials";
+    for row in &ERRCODES {
+        let (state, advice) = match row.class {
+            Class::Code | Class::User => ("ok", ""),
+            Class::Operator | Class::Quota => ("failed", row.advice),
+            Class::Rate | Class::Busy | Class::Unusable => ("warning", "look the errcode up"),
+        };
+        let found = if state == "ok" { "accepts appid and secret" } else { row.meaning };
+        let errcode = row.name.parse().expect("a number");
+        world.wechat.fail_next(Fault::Errcode(errcode), 1);
+        assert_finds(&world, &[], check, state, found, advice);
+    }
+    world.wechat.fail_next(Fault::Errcode(40164), 1);
+    assert_finds(&world, &[], check, "failed", "WeChat saw 203.0.113.7", "allow-list");
+    world.wechat.fail_next(Fault::Errcode(99999), 1);
+    assert_finds(&world, &[], check, "warning", "99999", "look the errcode up");
 }
 
 #[test]
@@ -244,8 +262,21 @@ fn a_wechat_that_is_not_there_is_told() {
         assert_finds(&world, &variables, check, "failed", found, "WX_API_BASE");
         world.wechat.clear_faults();
     }
+    let base = world.wechat.base_url();
     world.wechat.stop();
-    assert_finds(&world, &[], check, "failed", "refuses connections", "WX_API_BASE");
+    assert_finds(&world, &[], check, "failed", &format!("{base} cannot be reached"), "WX_API_BASE");
+    let proxy = [("https_proxy", "http://canary:3128")];
+    assert_finds(&world, &proxy, check, "failed", "cannot be reached", "https_proxy is not read");
+}
+
+#[test]
+fn a_host_that_is_not_there_is_told_where_another_one_answers() {
+    let world = migrated();
+    let bases = format!("http://127.0.0.9:9,{}", world.wechat.base_url());
+    let variables = [("WX_API_BASE", bases.as_str())];
+    let found = "http://127.0.0.9:9 cannot be reached";
+    assert_finds(&world, &variables, "wechat_connection", "warning", found, "WX_API_BASE");
+    assert_finds(&world, &variables, "wechat_credentials", "ok", "accepts appid and secret", "");
 }
 
 #[test]

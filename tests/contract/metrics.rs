@@ -88,7 +88,7 @@ async fn wechats_answers_are_counted_by_errcode_or_what_else_came_of_asking() {
         ("transport", 2),
         ("unusable", 2),
         ("timeout", 1),
-        ("connection_refused", 0),
+        ("no_connection", 0),
     ] {
         let value = Reader::value(&text, &attempts(result));
         assert_eq!(value, f64::from(count), "{result} in {text}");
@@ -102,7 +102,7 @@ async fn wechats_answers_are_counted_by_errcode_or_what_else_came_of_asking() {
     let server = world.server_with(&[METRICS, ("WX_API_BASE", &nowhere), ("WX_TIMEOUT_MS", "300")]);
     server.client().post_code("0canary").await.assert_error(502, 50200, "wechat_error", false);
     let text = Reader::of(&server).text().await;
-    assert!(Reader::value(&text, &attempts("connection_refused")) >= 1.0, "{text}");
+    assert!(Reader::value(&text, &attempts("no_connection")) >= 1.0, "{text}");
 }
 
 #[actix_rt::test]

@@ -1,8 +1,8 @@
 //! The checks of WeChat: whether it is there, whether it accepts us, and its clock.
 
 use super::finding::{Finding, clock};
-use crate::config::WeChatConfig;
-use crate::wechat::{Credentials, ExchangeError, probe};
+use crate::config::{WeChatConfig, ignored_proxy};
+use crate::wechat::{Credentials, ExchangeError, Probe, probe};
 
 const TRANSPORT: &str = "wechat_transport";
 const CONNECTION: &str = "wechat_connection";
@@ -10,22 +10,22 @@ const CREDENTIALS: &str = "wechat_credentials";
 const CLOCK: &str = "wechat_clock";
 
 pub fn check(config: &WeChatConfig) -> Vec<Finding> {
-    let mut findings = vec![transport(config)];
-    match actix_rt::System::new().block_on(probe(config)) {
-        Ok(probe) => findings.extend([
-            Finding::ok(CONNECTION, "WeChat answers"),
-            credentials(probe.credentials),
+    let probes = actix_rt::System::new().block_on(probe(config));
+    let mut findings = vec![transport(config), connection(config, &probes)];
+    let answer = probes.into_iter().find_map(Result::ok);
+    findings.extend(match answer {
+        Some(probe) => [
+            credentials(&probe.credentials),
             match probe.clock_ahead_seconds {
                 Some(ahead) => clock(CLOCK, "WeChat's", ahead),
                 None => Finding::skipped(CLOCK, "WeChat's answer names no time"),
             },
-        ]),
-        Err(error) => {
-            findings.push(connection(&error));
+        ],
+        None => {
             let reason = "WeChat gave no answer that can be read";
-            findings.extend([CREDENTIALS, CLOCK].map(|check| Finding::skipped(check, reason)));
+            [CREDENTIALS, CLOCK].map(|check| Finding::skipped(check, reason))
         }
-    }
+    });
     findings
 }
 
@@ -34,7 +34,7 @@ pub fn skipped(reason: &str) -> Vec<Finding> {
 }
 
 fn transport(config: &WeChatConfig) -> Finding {
-    if config.api_base.starts_with("https://") {
+    if config.hosts.iter().all(|host| host.is_https) {
         return Finding::ok(TRANSPORT, "WeChat is asked over https");
     }
     Finding::warning(
@@ -44,38 +44,58 @@ fn transport(config: &WeChatConfig) -> Finding {
     )
 }
 
-fn connection(error: &ExchangeError) -> Finding {
+/// Logins need one host; the others are there for the case that it fails.
+fn connection(config: &WeChatConfig, probes: &[Result<Probe, ExchangeError>]) -> Finding {
+    let failures: Vec<_> = config
+        .hosts
+        .iter()
+        .zip(probes)
+        .filter_map(|(host, probe)| Some((host, probe.as_ref().err()?)))
+        .collect();
+    let found: Vec<_> =
+        failures.iter().map(|(host, error)| format!("{host} cannot be reached: {error}")).collect();
+    let found = found.join("; ");
+    match failures.as_slice() {
+        [] => Finding::ok(CONNECTION, "WeChat answers"),
+        [(_, error), ..] if failures.len() == probes.len() => {
+            Finding::failed(CONNECTION, found, &way_out(error))
+        }
+        [(_, error), ..] => {
+            let found = format!("{found}; logins go by the other hosts");
+            Finding::warning(CONNECTION, found, &way_out(error))
+        }
+    }
+}
+
+fn way_out(error: &ExchangeError) -> String {
     let advice = match error {
         ExchangeError::Timeout => {
             "check that this machine may connect to WX_API_BASE, or raise WX_TIMEOUT_MS"
         }
-        _ => "check WX_API_BASE, DNS, and that a firewall or proxy lets this machine through",
+        _ => "check WX_API_BASE, DNS, and that a firewall lets this machine through",
     };
-    Finding::failed(CONNECTION, format!("WeChat cannot be reached: {error}"), advice)
+    let proxy = ignored_proxy().map(|variable| {
+        format!("; {variable} is not read: if a proxy is the only way, name one in WX_API_BASE that passes requests on to WeChat")
+    });
+    format!("{advice}{}", proxy.unwrap_or_default())
 }
 
-fn credentials(credentials: Credentials) -> Finding {
-    let failed = |found: &str, advice| Finding::failed(CREDENTIALS, found, advice);
+fn credentials(credentials: &Credentials) -> Finding {
     match credentials {
         Credentials::Accepted => Finding::ok(
             CREDENTIALS,
             "WeChat accepts appid and secret: it refused only the made-up code",
         ),
-        Credentials::Refused(40013) => failed(
-            "WeChat knows no mini-program of this appid (errcode 40013)",
-            "correct WX_APPID by the mini-program's console",
-        ),
-        Credentials::Refused(40125) => failed(
-            "the secret is not this appid's (errcode 40125)",
-            "correct WX_SECRET; if it was reset in the mini-program's console, take the new one",
-        ),
-        Credentials::Refused(errcode) => failed(
-            &format!("WeChat did not understand the request (errcode {errcode})"),
-            "check WX_API_BASE: something on the way drops parameters",
-        ),
-        Credentials::Unclear(errcode) => Finding::warning(
+        Credentials::Refused(refusal) => {
+            let advice = refusal.row().map_or("", |row| row.advice);
+            Finding::failed(CREDENTIALS, format!("WeChat refuses: {}", refusal.meaning()), advice)
+        }
+        Credentials::Unclear(refusal) => Finding::warning(
             CREDENTIALS,
-            format!("WeChat did not say whether it accepts appid and secret (errcode {errcode})"),
+            format!(
+                "WeChat did not say whether it accepts appid and secret: {}",
+                refusal.meaning()
+            ),
             "run this again in a minute, and look the errcode up in WeChat's documentation",
         ),
     }

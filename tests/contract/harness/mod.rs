@@ -4,11 +4,13 @@ mod account;
 mod command;
 mod database;
 mod docs;
+mod front;
 mod http;
 mod metrics;
 mod option_file;
 mod page;
 mod relay;
+mod resolver;
 mod server;
 
 use std::net::TcpListener;
@@ -17,10 +19,12 @@ pub use self::account::Account;
 pub use self::command::{Finished, TemporaryFile};
 pub use self::database::{Database, Open, numbers};
 pub use self::docs::{docs_page, docs_sql};
+pub use self::front::{Authority, Front, Hole, Way, own_loopback};
 pub use self::http::{Answer, Client};
 pub use self::metrics::{METRICS, Reader};
 pub use self::option_file::OptionFile;
 pub use self::relay::Relay;
+pub use self::resolver::{NAME, Resolver};
 pub use self::server::Server;
 use wxauth_sandbox::{Options, Sandbox};
 

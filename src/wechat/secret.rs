@@ -1,0 +1,94 @@
+//! The app secret, which the operator may change while exchanges are under way.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::config::WeChatConfig;
+use crate::values::Secret;
+
+/// Between two looks at the file for exchanges' sake.
+const LOOKS_APART: Duration = Duration::from_secs(1);
+
+/// Shared by all threads.
+pub struct AppSecret {
+    config: WeChatConfig,
+    current: Mutex<Current>,
+}
+
+struct Current {
+    secret: Secret,
+    credentials: Arc<str>,
+    last_look: Option<Instant>,
+}
+
+/// What a look at the file showed.
+#[derive(PartialEq, Eq)]
+enum Look {
+    Changed,
+    Same,
+    Failed,
+}
+
+impl AppSecret {
+    pub fn new(config: &WeChatConfig) -> Self {
+        let secret = config.secret.clone();
+        let credentials = credentials(&config.appid, &secret);
+        let current = Current { secret, credentials, last_look: None };
+        Self { config: config.clone(), current: Mutex::new(current) }
+    }
+
+    /// The part of the query that tells WeChat who asks. Secret.
+    pub fn credentials(&self) -> Arc<str> {
+        Arc::clone(&self.lock().credentials)
+    }
+
+    /// WeChat does not accept these credentials: returns whether there are others by now.
+    pub fn has_changed_from(&self, refused: &Arc<str>) -> bool {
+        let mut current = self.lock();
+        let is_due = current.last_look.is_none_or(|last| last.elapsed() >= LOOKS_APART);
+        if current.credentials == *refused && is_due {
+            self.look(&mut current);
+        }
+        current.credentials != *refused
+    }
+
+    /// Reads the file again, because the operator says so.
+    pub fn read_again(&self) {
+        if self.config.secret_file.is_none() {
+            log::info!("WX_SECRET is in the environment, which does not change: nothing is read");
+            return;
+        }
+        if self.look(&mut self.lock()) == Look::Same {
+            log::info!("WX_SECRET_FILE holds the secret that is in use already");
+        }
+    }
+
+    /// A file of one line is read in less time than handing the work to another thread takes.
+    fn look(&self, current: &mut Current) -> Look {
+        current.last_look = Some(Instant::now());
+        match self.config.read_secret_again() {
+            Ok(Some(secret)) if secret.expose() != current.secret.expose() => {
+                current.credentials = credentials(&self.config.appid, &secret);
+                current.secret = secret;
+                log::info!("WX_SECRET_FILE holds another secret, which is used from now on");
+                Look::Changed
+            }
+            Ok(_) => Look::Same,
+            Err(error) => {
+                log::error!("the secret that is in use stays: {}", error.without_value());
+                Look::Failed
+            }
+        }
+    }
+
+    /// Every change is whole, so a thread that panicked left nothing half done.
+    fn lock(&self) -> MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn credentials(appid: &str, secret: &Secret) -> Arc<str> {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("appid", appid).append_pair("secret", secret.expose());
+    query.append_pair("grant_type", "authorization_code").finish().into()
+}
