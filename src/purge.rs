@@ -1,4 +1,5 @@
-//! Removes expired keys and old codes now and then, in small batches, so that no login waits.
+//! Removes now and then, in small batches so that no login waits: expired keys, old codes, keys whose
+//! user is gone, and histories that are too old.
 
 use std::time::Duration;
 
@@ -9,40 +10,123 @@ use crate::store::{Store, StoreError};
 
 /// Leaves the database to others between two batches.
 const PAUSE: Duration = Duration::from_millis(50);
+/// How often everything but expired keys goes where these are kept for ever.
+const WITHOUT_EXPIRED_KEYS: Duration = Duration::from_secs(3_600);
+/// How long after it came a key may lose its user at another node, with some to spare.
+const OVERLAP_MINUTES: u32 = 10;
+/// The longest time that one purge looks back for keys without a user.
+const MOST_MINUTES: u32 = 24 * 60;
 
-/// Purges every so often until it is dropped; each batch is whole, so that harms nothing.
-pub async fn now_and_then(store: &Store, every: Duration, purges: &Purges) {
-    let mut ticks = interval(every);
-    loop {
-        ticks.tick().await;
-        match purge(store, purges).await {
-            Ok(0) => log::debug!("no expired keys to remove"),
-            Ok(removed) => log::info!("removed {removed} expired keys"),
-            Err(error) => {
-                purges.failures.inc();
+/// What is purged, how often, and up to where.
+pub struct Purge<'a> {
+    store: &'a Store,
+    purges: &'a Purges,
+    every: Duration,
+    removes_expired_keys: bool,
+    /// The minute up to which keys without a user were looked for.
+    looked_until: Option<u32>,
+}
+
+impl<'a> Purge<'a> {
+    /// Expired keys are kept where `every` is `None`.
+    pub fn new(store: &'a Store, every: Option<Duration>, purges: &'a Purges) -> Self {
+        Self {
+            store,
+            purges,
+            every: every.unwrap_or(WITHOUT_EXPIRED_KEYS),
+            removes_expired_keys: every.is_some(),
+            looked_until: None,
+        }
+    }
+
+    /// Purges until it is dropped; each batch is whole, so that harms nothing.
+    pub async fn now_and_then(mut self) {
+        let mut ticks = interval(self.every);
+        loop {
+            ticks.tick().await;
+            if let Err(error) = self.purge().await {
+                self.purges.failures.inc();
                 log::warn!("purging stopped until its next turn: {error}");
             }
         }
     }
-}
 
-async fn purge(store: &Store, purges: &Purges) -> Result<usize, StoreError> {
-    loop {
-        let codes = store.purge_codes().await?;
-        if codes == 0 {
-            break;
+    async fn purge(&mut self) -> Result<(), StoreError> {
+        self.codes().await?;
+        if self.removes_expired_keys {
+            self.expired_keys().await?;
         }
-        purges.codes.inc_by(codes as u64);
-        sleep(PAUSE).await;
+        self.orphans().await?;
+        self.histories().await
     }
-    let mut removed = 0;
-    loop {
-        let batch = store.purge_batch().await?;
-        removed += batch.removed;
-        purges.keys.inc_by(batch.removed as u64);
-        if !batch.may_be_more {
-            return Ok(removed);
+
+    async fn codes(&self) -> Result<(), StoreError> {
+        loop {
+            let codes = self.store.purge_codes().await?;
+            if codes == 0 {
+                return Ok(());
+            }
+            self.purges.codes.inc_by(codes as u64);
+            sleep(PAUSE).await;
         }
-        sleep(PAUSE).await;
+    }
+
+    /// Only among the keys that came since the last time, as looking at all would cost too much.
+    async fn orphans(&mut self) -> Result<(), StoreError> {
+        let now = self.store.current_minute().await?;
+        let since_last = u32::try_from(self.every.as_secs() / 60).unwrap_or(u32::MAX);
+        let last = self.looked_until.unwrap_or(now.saturating_sub(since_last));
+        let first = last.max(now.saturating_sub(MOST_MINUTES)).saturating_sub(OVERLAP_MINUTES);
+        let mut removed = 0;
+        for minute in first..=now {
+            loop {
+                let batch = self.store.purge_orphans(minute).await?;
+                removed += batch.removed;
+                self.purges.keys.inc_by(batch.removed as u64);
+                sleep(PAUSE).await;
+                if !batch.may_be_more {
+                    break;
+                }
+            }
+        }
+        self.looked_until = Some(now);
+        if removed > 0 {
+            log::info!("removed {removed} keys whose user is gone");
+        }
+        Ok(())
+    }
+
+    async fn expired_keys(&self) -> Result<(), StoreError> {
+        let mut removed = 0;
+        loop {
+            let batch = self.store.purge_batch().await?;
+            removed += batch.removed;
+            self.purges.keys.inc_by(batch.removed as u64);
+            if !batch.may_be_more {
+                break;
+            }
+            sleep(PAUSE).await;
+        }
+        match removed {
+            0 => log::debug!("no expired keys to remove"),
+            _ => log::info!("removed {removed} expired keys"),
+        }
+        Ok(())
+    }
+
+    async fn histories(&self) -> Result<(), StoreError> {
+        let mut removed = 0;
+        loop {
+            let rows = self.store.purge_histories().await?;
+            if rows == 0 {
+                break;
+            }
+            removed += rows;
+            sleep(PAUSE).await;
+        }
+        if removed > 0 {
+            log::info!("removed {removed} rows of histories, as they are too old");
+        }
+        Ok(())
     }
 }

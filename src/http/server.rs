@@ -25,7 +25,7 @@ use crate::limits::FailedPhones;
 use crate::login::Logins;
 use crate::metrics::{self, Metrics};
 use crate::phone::{DamageReport, Phones};
-use crate::purge;
+use crate::purge::Purge;
 use crate::store::Store;
 use crate::wechat::Upstream;
 
@@ -86,10 +86,11 @@ pub async fn serve(
     let damage_report = Arc::new(DamageReport::new(Arc::clone(&metrics)));
     let reporting = Arc::clone(&damage_report);
     background.spawn(async move { reporting.now_and_then().await });
-    if let Some(every) = config.purge_interval {
-        let (store, metrics) = (store.clone(), Arc::clone(&metrics));
-        background.spawn(async move { purge::now_and_then(&store, every, &metrics.purges).await });
-    }
+    let (purged_store, purge_metrics, every) =
+        (store.clone(), Arc::clone(&metrics), config.purge_interval);
+    background.spawn(async move {
+        Purge::new(&purged_store, every, &purge_metrics.purges).now_and_then().await;
+    });
 
     if config.trusted_proxies.is_empty() {
         log::info!("TRUSTED_PROXIES is not set: no limit counts by address");

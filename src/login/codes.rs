@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::error::{Error, Result};
-use crate::store::{KeyId, StoredLogin};
+use crate::store::StoredLogin;
 use crate::values::CodeHash;
 use crate::wechat::Session;
 
@@ -57,8 +57,8 @@ struct Memory {
 pub enum Ended {
     /// WeChat gave a session that the store could not take.
     Exchanged(Session),
-    /// It brought this key.
-    Stored(KeyId),
+    /// It brought a key, which the database has.
+    Stored,
     /// WeChat refused it.
     Refused(Error),
 }
@@ -74,8 +74,8 @@ pub enum Begin {
     Join(watch::Receiver<Option<Told>>),
     /// Do it, with the session that WeChat gave already, if it did.
     Run(Run, Option<Session>),
-    /// It brought this key before.
-    Repeated(KeyId),
+    /// It brought a key before.
+    Repeated,
     /// WeChat refused it a moment ago.
     Refused(Error),
 }
@@ -92,7 +92,7 @@ impl Codes {
             return Ok(Begin::Join(outcome.clone()));
         }
         let exchanged = match memory.ended(&code) {
-            Some(Ended::Stored(key)) => return Ok(Begin::Repeated(key)),
+            Some(Ended::Stored) => return Ok(Begin::Repeated),
             Some(Ended::Refused(error)) => return Ok(Begin::Refused(error)),
             Some(Ended::Exchanged(session)) => Some(session),
             None => None,
@@ -120,7 +120,7 @@ impl Memory {
         let over = self.over.get(code)?;
         let lifetime = match over.ended {
             Ended::Refused(_) => REFUSAL_LIFETIME,
-            Ended::Exchanged(_) | Ended::Stored(_) => CODE_LIFETIME,
+            Ended::Exchanged(_) | Ended::Stored => CODE_LIFETIME,
         };
         (over.since.elapsed() < lifetime).then(|| over.ended.clone())
     }

@@ -32,7 +32,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::limits::{FailedPhones, RefusedCodes, TooMany};
 use crate::metrics::Metrics;
-use crate::store::{Budget, KeyId, Login, Store, StoredLogin};
+use crate::store::{Budget, Login, Store, StoredLogin};
 use crate::values::{CodeHash, LoginCode};
 use crate::wechat::{ExchangeError, Session, Upstream, WeChat};
 
@@ -138,7 +138,7 @@ impl Logins {
     async fn outcome(&self, code: LoginCode, waits: &mut Waits) -> Outcome {
         let (inside, code_hash) = (&self.inside, code.hash());
         match inside.codes.begin(code_hash)? {
-            Begin::Repeated(key) => inside.again(inside.repeat(key, &mut waits.database).await),
+            Begin::Repeated => inside.again(inside.repeat(code_hash, &mut waits.database).await),
             Begin::Refused(error) => {
                 inside.again(inside.look_again(code_hash, error, &mut waits.database).await)
             }
@@ -270,10 +270,12 @@ impl Inside {
         outcome
     }
 
-    /// A code that brought its key before. If that is gone, an admin took it away.
-    async fn repeat(&self, key: KeyId, budget: &mut Budget) -> Result<StoredLogin> {
-        let revoked = || Error::CodeRejected("the key that this code brought is gone".to_owned());
-        self.store.login_by_key(key, budget).await?.ok_or_else(revoked)
+    /// A code that brought its key before. If the database does not know the code any more, an admin
+    /// took it away, with its key or with its user; that a later login brought the same key again,
+    /// changes nothing for this code.
+    async fn repeat(&self, code: CodeHash, budget: &mut Budget) -> Result<StoredLogin> {
+        let revoked = || Error::CodeRejected("what this code brought is gone".to_owned());
+        self.find(code, budget).await?.ok_or_else(revoked)
     }
 }
 
@@ -290,6 +292,5 @@ async fn outcome_of(mut outcome: watch::Receiver<Option<Told>>, waits: &mut Wait
 }
 
 fn stored_outcome(login: StoredLogin) -> (Outcome, Option<Ended>) {
-    let left = Ended::Stored(login.key.clone());
-    (Ok(login), Some(left))
+    (Ok(login), Some(Ended::Stored))
 }

@@ -100,7 +100,7 @@ impl Purges {
     fn register(registry: &mut Registry) -> Self {
         let mut counter = |name, help| family::counter(registry, name, help);
         Self {
-            keys: counter("purged_keys", "Expired keys that were removed"),
+            keys: counter("purged_keys", "Keys that were removed, expired or without a user"),
             codes: counter("purged_codes", "Old login codes that were removed"),
             failures: counter("purge_failures", "Purges that stopped at an error of the database"),
         }

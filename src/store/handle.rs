@@ -14,7 +14,9 @@ use super::error::{Result, StoreError};
 use super::key_ages::{self, KeyAge};
 use super::logins::SaveLogins;
 use super::migrations::{self, SchemaState};
+use super::orphans;
 use super::phones;
+use super::retention;
 use super::rings::{KeyRing, ReadRings};
 use super::sessions::{self, KeyId, Login, PurgedBatch, StoredLogin};
 use crate::config::DatabaseConfig;
@@ -75,15 +77,6 @@ impl Store {
         self.ask(&self.logins, login, budget).await
     }
 
-    /// A login that stored this key, if the key is alive.
-    pub async fn login_by_key(
-        &self,
-        key: KeyId,
-        budget: &mut Budget,
-    ) -> Result<Option<StoredLogin>> {
-        self.read(budget, move |connection| sessions::login_by_key(connection, &key)).await
-    }
-
     /// The login that this code brought, as long as the code may be posted again and its key is
     /// alive.
     pub async fn login_by_code(
@@ -125,6 +118,23 @@ impl Store {
     /// Removes codes that can no longer be posted again; returns how many.
     pub async fn purge_codes(&self) -> Result<usize> {
         self.write(&mut Budget::new(), codes::purge_codes).await
+    }
+
+    /// Minutes since 1970 by the database's clock.
+    pub async fn current_minute(&self) -> Result<u32> {
+        self.read(&mut Budget::new(), orphans::current_minute).await
+    }
+
+    /// Removes one batch of the keys that came in a minute and have no user.
+    pub async fn purge_orphans(&self, minute: u32) -> Result<PurgedBatch> {
+        let purge = move |connection: &mut _| orphans::purge_orphans(connection, minute);
+        self.write(&mut Budget::new(), purge).await
+    }
+
+    /// Removes some of what histories have kept too long; returns how many rows.
+    pub async fn purge_histories(&self) -> Result<usize> {
+        let phones = self.write(&mut Budget::new(), retention::purge_phone_history).await?;
+        Ok(phones + self.write(&mut Budget::new(), retention::purge_key_ages).await?)
     }
 
     /// The day, UTC, by the database's clock.

@@ -10,7 +10,7 @@ use crate::values::{CodeHash, Fingerprint, OpenId, SessionKey, UnionId};
 
 /// Expired keys that one purging transaction removes: some ten milliseconds of row locks that no
 /// login waits for, as they are taken one by one on expired rows only.
-const PURGE_BATCH: i64 = 200;
+pub(super) const PURGE_BATCH: i64 = 200;
 /// Values in one IN list, a few kilobytes of SQL.
 pub(super) const IN_LIST: usize = 512;
 /// How long WeChat keeps a code (its documentation), and so how long a page may post it again.
@@ -46,20 +46,6 @@ pub struct StoredLogin {
 pub struct PurgedBatch {
     pub removed: usize,
     pub may_be_more: bool,
-}
-
-/// A login that stored this key, if the key is alive.
-pub(super) fn login_by_key(
-    connection: &mut MysqlConnection,
-    key: &KeyId,
-) -> QueryResult<Option<StoredLogin>> {
-    let row: Option<(NaiveDateTime, NaiveDateTime)> = sessions::table
-        .find((key.openid.as_str(), key.fingerprint.0.as_str()))
-        .select((sessions::expires_at, UtcNow))
-        .first(connection)
-        .optional()?;
-    let alive = row.filter(|(expires_at, now)| expires_at > now);
-    Ok(alive.map(|(expires_at, now)| stored_login(key.clone(), expires_at, now)))
 }
 
 /// The living keys of these users.

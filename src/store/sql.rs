@@ -7,7 +7,7 @@ use diesel::mysql::Mysql;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 use diesel::serialize::ToSql;
-use diesel::sql_types::{Bool, Date, Datetime, HasSqlType, SingleValue};
+use diesel::sql_types::{Bool, Date, Datetime, HasSqlType, Integer, SingleValue, Unsigned};
 
 /// Lengths of lists in SQL; others are filled up to the next by repeating the last value, so that
 /// few texts need to be prepared: each stays so on each connection, and a server allows 16,382 of
@@ -70,6 +70,13 @@ expression!(
     KeyIsExpired,
     Bool,
     "sessions.expires_at + INTERVAL 0 SECOND <= UTC_TIMESTAMP(3)"
+);
+
+expression!(
+    /// Minutes since 1970, as `sessions.code_minute` counts them.
+    CurrentMinute,
+    Unsigned<Integer>,
+    "UNIX_TIMESTAMP() DIV 60"
 );
 
 expression!(

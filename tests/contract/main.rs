@@ -16,6 +16,7 @@ mod connecting;
 mod database_tls;
 mod database_trouble;
 mod doctor;
+mod erasure;
 mod errors;
 mod faults;
 mod get_wx_user_phone;

@@ -2,23 +2,21 @@
 
 use clap::Args;
 
+use super::number::{Number, number};
 use super::person::Person;
 use crate::commands::arguments::connect;
 use crate::commands::outcome::{Outcome, Result};
 use crate::commands::print::{print, print_json, table};
-
-/// Digits of the longest international number, with some to spare.
-const MAX_DIGITS: usize = 20;
-const MIN_DIGITS: usize = 4;
 
 /// Finds the users that have authorised a phone number
 ///
 /// Exit code 3 says that nobody has.
 #[derive(Args)]
 pub struct Arguments {
-    /// With its area code or without: 13580006666, or +8613580006666
-    #[arg(long, value_name = "NUMBER", value_parser = digits)]
-    phone: String,
+    /// With its area code or without: 13580006666, or +8613580006666; - is standard input, which no
+    /// list of processes shows
+    #[arg(long, value_name = "NUMBER", value_parser = number)]
+    phone: Number,
     /// Prints phone numbers whole
     #[arg(long)]
     reveal: bool,
@@ -28,7 +26,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
-    let found = connect()?.users_by_phone(&arguments.phone)?;
+    let found = connect()?.users_by_phone(&arguments.phone.digits()?)?;
     let people: Vec<_> =
         found.into_iter().map(|user| Person::new(user, arguments.reveal)).collect();
     if arguments.json {
@@ -47,14 +45,4 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         print(&table(["openid", "id", "phone", "authorised (UTC)", "first login"], rows))?;
     }
     Ok(if people.is_empty() { Outcome::NothingFound } else { Outcome::Done })
-}
-
-/// The number's digits, without what people write between them.
-fn digits(text: &str) -> std::result::Result<String, &'static str> {
-    const WRONG: &str = "a phone number is 4 to 20 digits, perhaps with + before them";
-    let bare: String = text.chars().filter(|c| !matches!(c, ' ' | '-' | '(' | ')')).collect();
-    let digits = bare.strip_prefix('+').unwrap_or(&bare);
-    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
-    let fits = (MIN_DIGITS..=MAX_DIGITS).contains(&digits.len());
-    if is_number && fits { Ok(digits.to_owned()) } else { Err(WRONG) }
 }

@@ -3,6 +3,7 @@
 mod erase;
 mod find;
 mod import;
+mod number;
 mod person;
 mod show;
 

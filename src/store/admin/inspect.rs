@@ -8,7 +8,7 @@ use diesel::sql_types::{BigInt, Bool, Datetime, Text, Unsigned};
 use serde::Serialize;
 
 use super::direct::Direct;
-use crate::schema::sessions;
+use crate::schema::{further_codes, sessions};
 use crate::store::error::Result;
 use crate::store::sessions::{PurgedBatch, purge_batch};
 use crate::store::sql::UtcNow;
@@ -65,8 +65,11 @@ impl Direct {
         self.run(|connection| select(filter).load(connection))
     }
 
-    /// Removes every key of a user; returns how many.
+    /// Removes every key of a user, and what codes brought them; returns how many keys.
     pub fn revoke(&mut self, openid: &OpenId) -> Result<u64> {
+        // First, or a code would be answered again as soon as a login brings its key once more.
+        let codes = further_codes::table.filter(further_codes::openid.eq(openid.as_str()));
+        self.run(|connection| diesel::delete(codes).execute(connection))?;
         let mut removed = 0;
         loop {
             let batch = self.run(|connection| remove_keys(connection, openid, REVOKE_BATCH))?;

@@ -1,5 +1,7 @@
 //! Users as admins see them: looked up, found by phone, erased.
 
+use std::ops::AddAssign;
+
 use chrono::NaiveDateTime;
 use diesel::connection::SimpleConnection as _;
 use diesel::mysql::MysqlConnection;
@@ -16,8 +18,8 @@ const MAX_FOUND: i64 = 1_000;
 /// The shortest number, without its area code, that a phone has.
 const MIN_DIGITS: usize = 4;
 
-/// A row of `users`. Times are UTC.
-#[derive(Debug, Queryable, Selectable)]
+/// A row of `users`. Times are UTC. It has no `Debug`, as it holds a phone.
+#[derive(Queryable, Selectable)]
 #[diesel(table_name = users)]
 pub struct StoredUser {
     pub id: u64,
@@ -32,7 +34,7 @@ pub struct StoredUser {
 }
 
 /// Rows of each table that an erasure removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Erased {
     pub users: usize,
     pub sessions: usize,
@@ -43,6 +45,15 @@ pub struct Erased {
 impl Erased {
     pub fn is_nothing(self) -> bool {
         self.users + self.sessions + self.further_codes + self.phone_history == 0
+    }
+}
+
+impl AddAssign for Erased {
+    fn add_assign(&mut self, other: Self) {
+        self.users += other.users;
+        self.sessions += other.sessions;
+        self.further_codes += other.further_codes;
+        self.phone_history += other.phone_history;
     }
 }
 
