@@ -11,6 +11,7 @@ use actix_web::{HttpResponse, ResponseError};
 use log::Level;
 use serde::Serialize;
 
+use crate::sealing::NoRandomBytes;
 use crate::store::StoreError;
 use crate::values::LoginCode;
 use crate::wechat::ExchangeError;
@@ -294,5 +295,11 @@ impl From<StoreError> for Error {
             StoreError::Busy => Self::Busy("the queue of the database"),
             StoreError::Bug(cause) => Self::Internal(cause),
         }
+    }
+}
+
+impl From<NoRandomBytes> for Error {
+    fn from(error: NoRandomBytes) -> Self {
+        Self::Internal(error.to_string())
     }
 }

@@ -16,6 +16,7 @@ pub mod login;
 pub mod metrics;
 pub mod phone;
 pub mod purge;
+pub mod sealing;
 pub mod store;
 pub mod values;
 pub mod wechat;

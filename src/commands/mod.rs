@@ -8,6 +8,7 @@ mod migrate;
 mod outcome;
 mod print;
 mod progress;
+mod secret;
 mod serve;
 mod sessions;
 mod users;
@@ -37,6 +38,8 @@ enum Command {
     Healthcheck(healthcheck::Arguments),
     /// Looks for what keeps logins from working, and says what to do
     Doctor(doctor::Arguments),
+    /// Makes a secret to seal session keys with
+    Secret(secret::Arguments),
     /// Works on stored keys
     Sessions(sessions::Arguments),
     /// Works on users
@@ -52,6 +55,7 @@ pub fn run(arguments: Arguments) -> Result<Outcome> {
         Command::Migrate(arguments) => migrate::run(&arguments),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Secret(arguments) => secret::run(&arguments),
         Command::Sessions(arguments) => sessions::run(&arguments),
         Command::Users(arguments) => users::run(&arguments),
     }

@@ -12,11 +12,12 @@ use clap::Args;
 use listenfd::ListenFd;
 
 use super::outcome::{Outcome, Result};
-use crate::config::{Config, DatabaseConfig};
+use crate::config::{self, Config, DatabaseConfig};
 use crate::error;
 use crate::http::{self, Listener};
 use crate::metrics::{Metrics, Words};
 use crate::phone;
+use crate::sealing::Sealing;
 use crate::store::{self, SchemaState, Store, StoreError};
 use crate::wechat::{self, Upstream};
 
@@ -46,9 +47,10 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let config = Config::load()?;
     actix_rt::System::new().block_on(async {
         let wechat = Arc::new(Upstream::new(&config.wechat));
-        reload_on_hangup(Arc::clone(&wechat))?;
         let hosts: Vec<_> = config.wechat.hosts.iter().map(ToString::to_string).collect();
         let metrics = Arc::new(Metrics::new(&WORDS, &hosts));
+        let sealing = Sealing::new(&config.key_secrets, metrics.keys.unreadable.clone());
+        reload_on_hangup(Arc::clone(&wechat), sealing.clone())?;
         let store = Store::new(&config.database, &metrics.store)?;
         let state = wait_for_database(&store).await?;
         if arguments.migrate {
@@ -70,19 +72,23 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         let metrics_bind = config.metrics_bind;
         let metrics_listener =
             metrics_bind.map(|address| listen("METRICS_BIND", address)).transpose()?;
-        http::serve(config, store, wechat, metrics, listener, metrics_listener).await?;
+        http::serve(config, store, sealing, wechat, metrics, listener, metrics_listener).await?;
         Ok(Outcome::Done)
     })
 }
 
 /// SIGHUP, an admin's "reload", reads again what may change under a running server. It is heard
 /// from the start on, as it would end a process that does not listen.
-fn reload_on_hangup(wechat: Arc<Upstream>) -> io::Result<()> {
+fn reload_on_hangup(wechat: Arc<Upstream>, sealing: Sealing) -> io::Result<()> {
     let mut hangups = signal(SignalKind::hangup())?;
     actix_rt::spawn(async move {
         while hangups.recv().await.is_some() {
             log::info!("SIGHUP: reading secrets again");
             wechat.reload();
+            match config::key_secrets() {
+                Ok(secrets) => sealing.replace(&secrets),
+                Err(error) => log::error!("{error}; the secrets of before stay in use"),
+            }
         }
     });
     Ok(())

@@ -15,16 +15,19 @@ pub use self::error::ConfigError;
 use self::error::{Problems, Result, first_problem};
 pub use self::variables::SecretFile;
 use self::variables::{
-    address, milliseconds, must, networks, number, optional_address, seconds, variable,
+    address, milliseconds, must, networks, number, optional_address, optional_secret, seconds,
+    variable,
 };
 pub use self::wechat::{ApiHost, WeChatConfig, ignored_proxy};
-use crate::values::Secret;
+use crate::values::{KeySecrets, Secret};
 
 /// Everything that `wxauth serve` can be told.
 #[derive(Debug, Clone)]
 pub struct Config {
     pub database: DatabaseConfig,
     pub wechat: WeChatConfig,
+    /// What stored session keys are sealed with.
+    pub key_secrets: KeySecrets,
     pub bind: SocketAddr,
     /// Where Prometheus reads; `None` is nowhere.
     pub metrics_bind: Option<SocketAddr>,
@@ -95,6 +98,7 @@ impl Config {
     fn read(problems: &mut Problems) -> Option<Self> {
         let database = DatabaseConfig::read(problems);
         let wechat = WeChatConfig::read(problems);
+        let key_secrets = problems.note(key_secrets());
         let bind = problems.note(bind());
         let metrics_bind = problems.note(optional_address("METRICS_BIND"));
         let session_ttl = problems.note(session_ttl());
@@ -113,6 +117,7 @@ impl Config {
         Some(Self {
             database: database?,
             wechat: wechat?,
+            key_secrets: key_secrets?,
             bind: bind?,
             metrics_bind: metrics_bind?,
             session_ttl: session_ttl?,
@@ -150,6 +155,17 @@ pub fn bind() -> Result<SocketAddr> {
 /// How long a stored key counts as alive.
 pub fn session_ttl() -> Result<Duration> {
     seconds("SESSION_TTL_SECONDS", 259_200, 1..=10 * A_YEAR_SECONDS)
+}
+
+/// `SESSION_KEY_SECRETS`, as it is now: its file may have changed since the last time.
+pub fn key_secrets() -> Result<KeySecrets> {
+    const NAME: &str = "SESSION_KEY_SECRETS";
+    let Some(list) = optional_secret(NAME)? else {
+        return Ok(KeySecrets::default());
+    };
+    KeySecrets::parse(list.expose()).map_err(|wrong| {
+        ConfigError::new(format!("{NAME} must be {}; {wrong}", KeySecrets::MUST_BE))
+    })
 }
 
 /// The values of `.env` for the variables that the environment does not set.

@@ -7,6 +7,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use zeroize::Zeroizing;
 
 use super::error::{ConfigError, Result};
 use crate::values::Secret;
@@ -73,6 +74,7 @@ impl SecretFile {
                 .showing(&self.path)
         };
         let text = fs::read_to_string(&self.path)
+            .map(Zeroizing::new)
             .map_err(|error| wrong(&format!("cannot be read ({})", error.kind())))?;
         match text.trim() {
             "" => Err(wrong("is empty")),
@@ -89,13 +91,20 @@ pub(super) fn named_file(file_variable: &str) -> Result<Option<SecretFile>> {
 
 /// A secret from the variable itself, or from the file that `{name}_FILE` names.
 pub(super) fn secret(name: &str, must_be: &str) -> Result<Secret> {
+    optional_secret(name)?.ok_or_else(|| {
+        ConfigError::new(format!(
+            "{name} is not set; it must be {must_be} (or {name}_FILE must name a file that holds it)"
+        ))
+    })
+}
+
+/// The same where it need not be set.
+pub(super) fn optional_secret(name: &str) -> Result<Option<Secret>> {
     let file_variable = format!("{name}_FILE");
     match (variable(name)?, named_file(&file_variable)?) {
-        (Some(text), None) => Ok(Secret::new(text)),
-        (None, Some(file)) => file.read(),
-        (None, None) => Err(ConfigError::new(format!(
-            "{name} is not set; it must be {must_be} (or {file_variable} must name a file that holds it)"
-        ))),
+        (Some(text), None) => Ok(Some(Secret::new(text))),
+        (None, Some(file)) => file.read().map(Some),
+        (None, None) => Ok(None),
         (Some(_), Some(_)) => Err(ConfigError::new(format!(
             "{name} and {file_variable} are both set; set one of them"
         ))),

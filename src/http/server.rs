@@ -26,6 +26,7 @@ use crate::login::Logins;
 use crate::metrics::{self, Metrics};
 use crate::phone::{DamageReport, Phones};
 use crate::purge::Purge;
+use crate::sealing::Sealing;
 use crate::store::Store;
 use crate::wechat::Upstream;
 
@@ -51,6 +52,7 @@ pub enum Listener {
 pub async fn serve(
     config: Config,
     store: Store,
+    sealing: Sealing,
     wechat: Arc<Upstream>,
     metrics: Arc<Metrics>,
     listener: Listener,
@@ -64,6 +66,7 @@ pub async fn serve(
     let logins = Logins::new(
         &config,
         store.clone(),
+        sealing.clone(),
         Arc::clone(&arrivals),
         Arc::clone(&failed_phones),
         Arc::clone(&metrics),
@@ -72,6 +75,7 @@ pub async fn serve(
     );
     let phones = Phones {
         store: store.clone(),
+        sealing,
         arrivals: Arc::clone(&arrivals),
         key_ages: Arc::clone(&key_ages),
         failed_phones,

@@ -32,6 +32,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::limits::{FailedPhones, RefusedCodes, TooMany};
 use crate::metrics::Metrics;
+use crate::sealing::Sealing;
 use crate::store::{Budget, Login, Store, StoredLogin};
 use crate::values::{CodeHash, LoginCode};
 use crate::wechat::{ExchangeError, Session, Upstream, WeChat};
@@ -51,6 +52,7 @@ pub struct Logins {
 
 struct Inside {
     store: Store,
+    sealing: Sealing,
     arrivals: Arc<Arrivals>,
     codes: Codes,
     /// Of those who ask whether another process has used their code.
@@ -83,6 +85,7 @@ impl Logins {
     pub fn new(
         config: &Config,
         store: Store,
+        sealing: Sealing,
         arrivals: Arc<Arrivals>,
         failed_phones: Arc<FailedPhones>,
         metrics: Arc<Metrics>,
@@ -91,6 +94,7 @@ impl Logins {
     ) -> Self {
         let inside = Arc::new(Inside {
             store,
+            sealing,
             arrivals,
             codes: Codes::new(),
             seats: Semaphore::new(MAX_ASKING),
@@ -195,21 +199,32 @@ impl Inside {
         session: Session,
         budget: &mut Budget,
     ) -> (Outcome, Option<Ended>) {
-        let login = Login {
-            openid: session.openid.clone(),
-            unionid: session.unionid.clone(),
-            session_key: session.session_key.clone(),
-            code_hash,
-            ttl_seconds: self.ttl_seconds,
-        };
-        match self.store.save_login(login, budget).await {
+        match self.store_session(code_hash, &session, budget).await {
             Ok(stored) => {
                 self.failed_phones.forget(&stored.key.openid);
                 self.arrivals.announce(&stored.key);
                 stored_outcome(stored)
             }
-            Err(error) => (Err(error.into()), Some(Ended::Exchanged(session))),
+            Err(error) => (Err(error), Some(Ended::Exchanged(session))),
         }
+    }
+
+    async fn store_session(
+        &self,
+        code_hash: CodeHash,
+        session: &Session,
+        budget: &mut Budget,
+    ) -> Result<StoredLogin> {
+        let session_key = self.sealing.seal(&session.openid, &session.session_key)?;
+        let login = Login {
+            openid: session.openid.clone(),
+            unionid: session.unionid.clone(),
+            fingerprint: session.session_key.fingerprint(),
+            session_key,
+            code_hash,
+            ttl_seconds: self.ttl_seconds,
+        };
+        Ok(self.store.save_login(login, budget).await?)
     }
 
     /// WeChat refused a code: another process may have used it, and be about to store its key.

@@ -15,6 +15,8 @@ pub struct Keys {
     ages: Histogram,
     late_logins_rescued: Counter,
     repairs: ByLabel<Counter>,
+    /// Stored keys that did not open, each time that one was tried.
+    pub unreadable: Counter,
 }
 
 impl Keys {
@@ -44,6 +46,11 @@ impl Keys {
                 "Requests whose base64 was mended, by kind of damage",
                 "kind",
                 damages,
+            ),
+            unreadable: family::counter(
+                registry,
+                "unreadable_keys",
+                "Times that a stored key did not open, as its secret is missing or it was changed",
             ),
         }
     }

@@ -32,6 +32,7 @@ use crate::error::{Error, Result};
 use crate::key_ages::KeyAges;
 use crate::limits::{FailedPhones, Mark, TooMany};
 use crate::metrics::Metrics;
+use crate::sealing::Sealing;
 use crate::store::{Budget, KeyRing, RingKey, Store};
 use crate::values::{Fingerprint, OpenId, OpenedBy, Phone};
 
@@ -42,6 +43,7 @@ const MIN_FAILURE_TIME: Duration = Duration::from_millis(500);
 /// Opens encrypted phone numbers and stores them.
 pub struct Phones {
     pub store: Store,
+    pub sealing: Sealing,
     pub arrivals: Arc<Arrivals>,
     pub key_ages: Arc<KeyAges>,
     pub failed_phones: Arc<FailedPhones>,
@@ -107,7 +109,7 @@ impl Phones {
             let ring = self.store.key_ring(openid.clone(), budget).await?;
             let is_known = ring.is_some();
             if let Some(ring) = ring
-                && let Some((phone, opened_by)) = self.open(&ring, data, tried)
+                && let Some((phone, opened_by)) = self.open(openid, &ring, data, tried)
             {
                 return Ok(Some((ring, phone, opened_by)));
             }
@@ -133,6 +135,7 @@ impl Phones {
     /// Tries the keys that have not been tried, newest first.
     fn open(
         &self,
+        openid: &OpenId,
         ring: &KeyRing,
         data: &EncryptedData,
         tried: &mut Tried,
@@ -146,7 +149,12 @@ impl Phones {
             if tried.fingerprints.contains(&key.fingerprint) {
                 continue;
             }
-            match open_data::open(data, &key.session_key, expected) {
+            let session_key = self.sealing.open(openid, &key.fingerprint, &key.session_key);
+            let opened = match session_key {
+                Some(session_key) => open_data::open(data, &session_key, expected),
+                None => Err(Unopened::Unreadable),
+            };
+            match opened {
                 Ok(phone) => {
                     let opened_by = OpenedBy {
                         place: index + 1,

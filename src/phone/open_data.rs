@@ -73,6 +73,8 @@ pub struct Expected<'a> {
 /// Where opening failed, in the order of the steps: for the log, never for a caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Unopened {
+    /// There is no key to try, as the stored one does not open.
+    Unreadable,
     Padding,
     Utf8,
     Json,
@@ -85,6 +87,7 @@ pub enum Unopened {
 impl Unopened {
     pub fn cause(self) -> &'static str {
         match self {
+            Self::Unreadable => "no stored key can be read: see SESSION_KEY_SECRETS",
             Self::Padding => "no key opens the data (padding)",
             Self::Utf8 => "no key opens the data (not UTF-8)",
             Self::Json => "no key opens the data (not JSON)",

@@ -7,9 +7,11 @@ use chrono::{NaiveDateTime, TimeDelta};
 use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
 
-use super::sessions::{CODE_LIFETIME_SECONDS, IN_LIST, StoredLogin, read_key_id, stored_login};
+use super::sessions::{
+    CODE_LIFETIME_SECONDS, IN_LIST, Login, StoredLogin, read_key_id, stored_login,
+};
 use super::sql::{CodeIsRecent, OneOf, UtcNow, filled_up};
-use super::upsert::{InsertCodes, NewKey};
+use super::upsert::InsertCodes;
 use crate::schema::{further_codes, sessions};
 use crate::values::CodeHash;
 
@@ -56,15 +58,12 @@ pub(super) fn purge_codes(connection: &mut MysqlConnection) -> QueryResult<usize
 }
 
 /// Keeps the codes of these logins, as their keys' rows have no room for them.
-pub(super) fn remember(
-    connection: &mut MysqlConnection,
-    mut keys: Vec<&NewKey>,
-) -> QueryResult<()> {
+pub(super) fn remember(connection: &mut MysqlConnection, mut keys: Vec<&Login>) -> QueryResult<()> {
     if keys.is_empty() {
         return Ok(());
     }
     // Whoever writes several rows writes them in this order, so that no two wait for each other.
-    keys.sort_unstable_by_key(|key| key.login.code_hash.0);
+    keys.sort_unstable_by_key(|key| key.code_hash.0);
     InsertCodes(&filled_up(keys)).execute(connection).map(drop)
 }
 

@@ -24,7 +24,7 @@ use super::codes;
 use super::connection::{MAX_BATCH, Statement};
 use super::sessions::{KeyId, Login, StoredLogin, stored_login};
 use super::sql::{UtcNow, filled_up};
-use super::upsert::{NewKey, OneOfKeys, Upsert, UpsertOne};
+use super::upsert::{OneOfKeys, Upsert, UpsertOne};
 use crate::schema::{sessions, users};
 use crate::values::UnionId;
 
@@ -43,9 +43,8 @@ impl Statement for SaveLogins {
         connection: &mut MysqlConnection,
         logins: &mut [Login],
     ) -> QueryResult<Vec<StoredLogin>> {
-        let new_keys: Vec<NewKey> = logins.iter().map(NewKey::of).collect();
         // Whoever writes several rows writes them in this order, so that no two wait for each other.
-        let mut in_order: Vec<&NewKey> = new_keys.iter().collect();
+        let mut in_order: Vec<&Login> = logins.iter().collect();
         in_order.sort_unstable_by_key(|key| key.name());
         let of_known_user = match in_order.as_slice() {
             [key] => save_key_of_known_user(connection, key)?,
@@ -55,7 +54,7 @@ impl Statement for SaveLogins {
             Some(saved) => saved,
             None => save_keys(connection, &in_order)?,
         };
-        new_keys.iter().map(|key| saved.login(key)).collect()
+        logins.iter().map(|login| saved.login(login)).collect()
     }
 }
 
@@ -63,7 +62,7 @@ impl Statement for SaveLogins {
 /// writes the key, so nobody erases them in between, and no transaction is needed.
 fn save_key_of_known_user(
     connection: &mut MysqlConnection,
-    key: &NewKey,
+    key: &Login,
 ) -> QueryResult<Option<Saved>> {
     if UpsertOne(key).execute(connection)? == 0 {
         return Ok(None);
@@ -79,7 +78,7 @@ fn save_key_of_known_user(
 /// The users are read after their keys are written: then whoever erases a user has either done so
 /// and is seen here, or waits for the commit and removes this key too. (A read before the write
 /// would fix what the transaction sees, and let an erasure slip through.)
-fn save_keys(connection: &mut MysqlConnection, keys: &[&NewKey]) -> QueryResult<Saved> {
+fn save_keys(connection: &mut MysqlConnection, keys: &[&Login]) -> QueryResult<Saved> {
     let filled_up = filled_up(keys.to_vec());
     connection.transaction(|connection| {
         Upsert(&filled_up).execute(connection)?;
@@ -91,15 +90,11 @@ fn save_keys(connection: &mut MysqlConnection, keys: &[&NewKey]) -> QueryResult<
 }
 
 /// Creates the users that do not exist, and stores new unionids, each in order, like the keys.
-fn save_users(
-    connection: &mut MysqlConnection,
-    saved: &Saved,
-    keys: &[&NewKey],
-) -> QueryResult<()> {
+fn save_users(connection: &mut MysqlConnection, saved: &Saved, keys: &[&Login]) -> QueryResult<()> {
     let (mut new, mut changed) = (BTreeMap::new(), BTreeMap::new());
     for key in keys {
-        let openid = key.login.openid.as_str();
-        let unionid = key.login.unionid.as_ref().map(UnionId::as_str);
+        let openid = key.openid.as_str();
+        let unionid = key.unionid.as_ref().map(UnionId::as_str);
         match saved.user_of(key)? {
             User::Missing => new.insert(openid, unionid),
             User::Changed => changed.insert(openid, unionid),
@@ -128,14 +123,10 @@ fn save_users(
 }
 
 /// Keeps the codes for which the keys' rows have no room.
-fn save_codes(
-    connection: &mut MysqlConnection,
-    saved: &Saved,
-    keys: &[&NewKey],
-) -> QueryResult<()> {
+fn save_codes(connection: &mut MysqlConnection, saved: &Saved, keys: &[&Login]) -> QueryResult<()> {
     let mut further = Vec::new();
     for key in keys {
-        if saved.row(key)?.code_hash != key.login.code_hash.0 {
+        if saved.row(key)?.code_hash != key.code_hash.0 {
             further.push(*key);
         }
     }
@@ -172,7 +163,7 @@ enum User {
 struct Saved(Vec<Row>);
 
 impl Saved {
-    fn read(connection: &mut MysqlConnection, keys: &[&NewKey]) -> QueryResult<Self> {
+    fn read(connection: &mut MysqlConnection, keys: &[&Login]) -> QueryResult<Self> {
         let mut rows: Vec<Row> = sessions::table
             .left_join(users::table.on(users::openid.eq(sessions::openid)))
             .filter(OneOfKeys(keys))
@@ -189,13 +180,13 @@ impl Saved {
         Ok(Self(rows))
     }
 
-    fn row(&self, key: &NewKey) -> QueryResult<&Row> {
+    fn row(&self, key: &Login) -> QueryResult<&Row> {
         let index = self.0.binary_search_by(|row| row.name().cmp(&key.name()));
         index.ok().and_then(|index| self.0.get(index)).ok_or(diesel::NotFound)
     }
 
-    fn user_of(&self, key: &NewKey) -> QueryResult<User> {
-        let unionid = key.login.unionid.as_ref().map(UnionId::as_str);
+    fn user_of(&self, key: &Login) -> QueryResult<User> {
+        let unionid = key.unionid.as_ref().map(UnionId::as_str);
         Ok(match &self.row(key)?.user {
             None => User::Missing,
             Some((_, stored)) if unionid.is_some() && unionid != stored.as_deref() => User::Changed,
@@ -203,9 +194,9 @@ impl Saved {
         })
     }
 
-    fn login(&self, key: &NewKey) -> QueryResult<StoredLogin> {
+    fn login(&self, key: &Login) -> QueryResult<StoredLogin> {
         let row = self.row(key)?;
-        let id = KeyId { openid: key.login.openid.clone(), fingerprint: key.fingerprint.clone() };
+        let id = KeyId { openid: key.openid.clone(), fingerprint: key.fingerprint.clone() };
         Ok(stored_login(id, row.expires_at, row.now))
     }
 }

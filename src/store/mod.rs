@@ -23,8 +23,8 @@ mod users;
 
 pub use self::admin::{
     ConnectFailure, DayOfUsers, Decryptions, Direct, Erased, GaleraNode, GroupMember, HourOfKeys,
-    ImportedBatch, ImportedRow, KeyFilter, KeyState, KeysPerUser, Oddity, Rights, ServerFacts,
-    Settings, StoredKey, StoredUser,
+    ImportedBatch, ImportedRow, KeyFilter, KeyState, KeyWalk, KeysPerUser, Oddity, Rights,
+    ServerFacts, Settings, StoredKey, StoredUser,
 };
 pub use self::connection::{Budget, Encryption};
 pub use self::error::StoreError;

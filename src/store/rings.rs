@@ -13,7 +13,7 @@ use super::connection::{MAX_BATCH, Statement};
 use super::sql::{OneOf, UtcNow};
 use super::users::{PHONE_COLUMNS, PhoneRow, User, read_phone};
 use crate::schema::{sessions, users};
-use crate::values::{Fingerprint, OpenId, SessionKey};
+use crate::values::{Fingerprint, OpenId, SealedKey};
 
 /// Living keys that are tried for one decryption, newest first.
 const MAX_RING: usize = 16;
@@ -32,7 +32,7 @@ pub struct KeyRing {
 /// A living key of a user.
 #[derive(Debug, Clone)]
 pub struct RingKey {
-    pub session_key: SessionKey,
+    pub session_key: SealedKey,
     pub fingerprint: Fingerprint,
     /// Since a login first brought it.
     pub age: Duration,
@@ -138,23 +138,19 @@ fn rings(rows: Vec<JoinedRow>) -> HashMap<String, Arc<KeyRing>> {
         let ring =
             rings.entry(openid).or_insert_with(|| KeyRing { user: user(), keys: Vec::new() });
         if ring.keys.len() < MAX_RING {
-            ring.keys.extend(key.and_then(read_key));
+            ring.keys.extend(key.map(read_key));
         }
     }
     rings.into_iter().map(|(openid, ring)| (openid, Arc::new(ring))).collect()
 }
 
-fn read_key((text, fingerprint, first_seen_at, issued_at, now): KeyRow) -> Option<RingKey> {
-    let Some(session_key) = SessionKey::parse(&text) else {
-        log::error!("the key {fingerprint} in sessions is not one: it is passed over");
-        return None;
-    };
+fn read_key((text, fingerprint, first_seen_at, issued_at, now): KeyRow) -> RingKey {
     // A clock that was set back makes no key younger than new.
     let since = |time: NaiveDateTime| (now - time).to_std().unwrap_or_default();
-    Some(RingKey {
-        session_key,
+    RingKey {
+        session_key: SealedKey::new(text),
         fingerprint: Fingerprint(fingerprint),
         age: since(first_seen_at),
         issued_age: since(issued_at),
-    })
+    }
 }

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 
 use super::sql::{KeyIsExpired, OneOf, UtcNow};
 use crate::schema::sessions;
-use crate::values::{CodeHash, Fingerprint, OpenId, SessionKey, UnionId};
+use crate::values::{CodeHash, Fingerprint, OpenId, SealedKey, UnionId};
 
 /// Expired keys that one purging transaction removes: some ten milliseconds of row locks that no
 /// login waits for, as they are taken one by one on expired rows only.
@@ -21,9 +21,17 @@ pub(super) const CODE_LIFETIME_SECONDS: i64 = 5 * 60;
 pub struct Login {
     pub openid: OpenId,
     pub unionid: Option<UnionId>,
-    pub session_key: SessionKey,
+    pub fingerprint: Fingerprint,
+    pub session_key: SealedKey,
     pub code_hash: CodeHash,
     pub ttl_seconds: i64,
+}
+
+impl Login {
+    /// Its key's primary key.
+    pub(super) fn name(&self) -> (&str, &str) {
+        (self.openid.as_str(), &self.fingerprint.0)
+    }
 }
 
 /// Names a stored key: the table's primary key.

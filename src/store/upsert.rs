@@ -9,30 +9,10 @@ use diesel::sql_types::{BigInt, Binary, Bool, Text};
 
 use super::sessions::{CODE_LIFETIME_SECONDS, Login};
 use crate::schema::sessions;
-use crate::values::Fingerprint;
-
-/// A key to be stored, in the columns' forms.
-pub(super) struct NewKey<'a> {
-    pub login: &'a Login,
-    pub fingerprint: Fingerprint,
-    session_key: String,
-}
-
-impl<'a> NewKey<'a> {
-    pub fn of(login: &'a Login) -> Self {
-        let fingerprint = login.session_key.fingerprint();
-        Self { login, fingerprint, session_key: login.session_key.expose_base64() }
-    }
-
-    /// Its primary key.
-    pub fn name(&self) -> (&str, &str) {
-        (self.login.openid.as_str(), &self.fingerprint.0)
-    }
-}
 
 /// `(openid, key_fingerprint)` is one of these. As alternatives, since MySQL 5.6 uses no index for
 /// a list of pairs.
-pub(super) struct OneOfKeys<'a>(pub &'a [&'a NewKey<'a>]);
+pub(super) struct OneOfKeys<'a>(pub &'a [&'a Login]);
 
 impl Expression for OneOfKeys<'_> {
     type SqlType = Bool;
@@ -54,7 +34,7 @@ impl QueryFragment<Mysql> for OneOfKeys<'_> {
         for (index, key) in self.0.iter().enumerate() {
             out.push_sql(if index == 0 { "(" } else { " OR " });
             out.push_sql("sessions.openid = ");
-            out.push_bind_param::<Text, _>(key.login.openid.as_str())?;
+            out.push_bind_param::<Text, _>(key.openid.as_str())?;
             out.push_sql(" AND sessions.key_fingerprint = ");
             out.push_bind_param::<Text, _>(&key.fingerprint.0)?;
         }
@@ -67,23 +47,23 @@ const INSERT: &str = "INSERT INTO sessions (openid, key_fingerprint, session_key
                       code_brought_at, code_minute, first_seen_at, issued_at, expires_at) ";
 
 /// The columns of one row from `key_fingerprint` on.
-fn push_columns<'b>(key: &'b NewKey, out: &mut AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+fn push_columns<'b>(key: &'b Login, out: &mut AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
     out.push_bind_param::<Text, _>(&key.fingerprint.0)?;
     out.push_sql(", ");
-    out.push_bind_param::<Text, _>(&key.session_key)?;
+    out.push_bind_param::<Text, _>(key.session_key.expose())?;
     out.push_sql(", ");
-    out.push_bind_param::<Binary, _>(&key.login.code_hash.0)?;
+    out.push_bind_param::<Binary, _>(&key.code_hash.0)?;
     out.push_sql(
         ", UTC_TIMESTAMP(3), UNIX_TIMESTAMP() DIV 60, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), \
          UTC_TIMESTAMP(3) + INTERVAL ",
     );
-    out.push_bind_param::<BigInt, _>(&key.login.ttl_seconds)?;
+    out.push_bind_param::<BigInt, _>(&key.ttl_seconds)?;
     out.push_sql(" SECOND");
     Ok(())
 }
 
 /// A key that is known moves its times forward, and keeps the code of its row as long as that may
-/// be posted again. diesel has no `VALUES()`, which MySQL 5.6 needs to name the new row.
+/// be posted again. It is stored anew, as the secret that it was sealed with may be lost. diesel has no `VALUES()`, which MySQL 5.6 needs to name the new row.
 fn push_update<'b>(out: &mut AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
     out.push_sql(" ON DUPLICATE KEY UPDATE ");
     for column in ["code_hash", "code_brought_at", "code_minute"] {
@@ -98,21 +78,21 @@ fn push_update<'b>(out: &mut AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         out.push_sql(")), ");
     }
     out.push_sql(
-        "issued_at = GREATEST(issued_at, VALUES(issued_at)), \
+        "session_key = VALUES(session_key), issued_at = GREATEST(issued_at, VALUES(issued_at)), \
          expires_at = GREATEST(expires_at, VALUES(expires_at))",
     );
     Ok(())
 }
 
 /// Inserts keys, or updates those that are known.
-pub(super) struct Upsert<'a>(pub &'a [&'a NewKey<'a>]);
+pub(super) struct Upsert<'a>(pub &'a [&'a Login]);
 
 impl QueryFragment<Mysql> for Upsert<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
         out.push_sql(INSERT);
         for (index, key) in self.0.iter().enumerate() {
             out.push_sql(if index == 0 { "VALUES (" } else { ", (" });
-            out.push_bind_param::<Text, _>(key.login.openid.as_str())?;
+            out.push_bind_param::<Text, _>(key.openid.as_str())?;
             out.push_sql(", ");
             push_columns(key, &mut out)?;
             out.push_sql(")");
@@ -131,7 +111,7 @@ impl RunQueryDsl<MysqlConnection> for Upsert<'_> {}
 
 /// What [`Upsert`] does, for one key, whose user is looked up and locked by the same statement: two
 /// ways to the database fewer than a transaction takes. For many keys it would need a temporary table.
-pub(super) struct UpsertOne<'a>(pub &'a NewKey<'a>);
+pub(super) struct UpsertOne<'a>(pub &'a Login);
 
 impl QueryFragment<Mysql> for UpsertOne<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
@@ -139,7 +119,7 @@ impl QueryFragment<Mysql> for UpsertOne<'_> {
         out.push_sql("SELECT openid, ");
         push_columns(self.0, &mut out)?;
         out.push_sql(" FROM users WHERE openid = ");
-        out.push_bind_param::<Text, _>(self.0.login.openid.as_str())?;
+        out.push_bind_param::<Text, _>(self.0.openid.as_str())?;
         out.push_sql(" LOCK IN SHARE MODE");
         push_update(&mut out)
     }
@@ -153,7 +133,7 @@ impl QueryId for UpsertOne<'_> {
 impl RunQueryDsl<MysqlConnection> for UpsertOne<'_> {}
 
 /// Inserts the codes that brought keys into `further_codes`; one that is there stays as it is.
-pub(super) struct InsertCodes<'a>(pub &'a [&'a NewKey<'a>]);
+pub(super) struct InsertCodes<'a>(pub &'a [&'a Login]);
 
 impl QueryFragment<Mysql> for InsertCodes<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
@@ -162,9 +142,9 @@ impl QueryFragment<Mysql> for InsertCodes<'_> {
         );
         for (index, key) in self.0.iter().enumerate() {
             out.push_sql(if index == 0 { "VALUES (" } else { ", (" });
-            out.push_bind_param::<Binary, _>(&key.login.code_hash.0)?;
+            out.push_bind_param::<Binary, _>(&key.code_hash.0)?;
             out.push_sql(", ");
-            out.push_bind_param::<Text, _>(key.login.openid.as_str())?;
+            out.push_bind_param::<Text, _>(key.openid.as_str())?;
             out.push_sql(", ");
             out.push_bind_param::<Text, _>(&key.fingerprint.0)?;
             out.push_sql(", UTC_TIMESTAMP(3))");

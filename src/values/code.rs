@@ -3,12 +3,13 @@
 use std::fmt;
 
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 /// What `wx.login` gave the page: 1 to 128 printable ASCII characters, opaque, passed on as it is.
 ///
 /// Works once and for five minutes (WeChat's documentation). Secret as long as it lives.
 #[derive(Clone)]
-pub struct LoginCode(String);
+pub struct LoginCode(Zeroizing<String>);
 
 impl LoginCode {
     const MAX_LENGTH: usize = 128;
@@ -20,7 +21,7 @@ impl LoginCode {
     pub fn parse(code: &str) -> Option<Self> {
         let fits = (1..=Self::MAX_LENGTH).contains(&code.len());
         let is_printable = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
-        (fits && code.bytes().all(is_printable)).then(|| Self(code.to_owned()))
+        (fits && code.bytes().all(is_printable)).then(|| Self(Zeroizing::new(code.to_owned())))
     }
 
     pub fn expose(&self) -> &str {

@@ -2,13 +2,15 @@
 
 use std::fmt;
 
-/// A secret. It has no `Display`, and its `Debug` shows nothing.
+use zeroize::Zeroizing;
+
+/// A secret. It has no `Display`, its `Debug` shows nothing, and its memory is wiped when it goes.
 #[derive(Clone)]
-pub struct Secret(String);
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self(Zeroizing::new(text.into()))
     }
 
     /// The text itself, for the one place that sends it where it belongs.

@@ -14,7 +14,7 @@ const FLOORS: &[&[&str]] = &[
     &["schema", "values"],
     &["config"],
     &["logging"],
-    &["metrics"],
+    &["metrics", "sealing"],
     &["store", "wechat"],
     &["arrivals", "key_ages", "limits"],
     &["error"],

@@ -10,7 +10,7 @@ use wxauth_sandbox::Fault;
 
 use crate::harness::{Relay, Server, World};
 
-const CHECKS: [&str; 16] = [
+const CHECKS: [&str; 17] = [
     "configuration",
     "database_connection",
     "database_encryption",
@@ -22,6 +22,7 @@ const CHECKS: [&str; 16] = [
     "database_privileges",
     "database_migrations",
     "database_tables",
+    "session_keys",
     "database_clock",
     "wechat_transport",
     "wechat_connection",

@@ -139,7 +139,7 @@ async fn logins_while_their_user_is_erased_leave_no_key_without_a_user() {
 async fn no_command_shows_a_key_a_secret_or_a_phone() {
     let (world, _server, alice) = world().await;
     let key = world.wechat.session_key("alice").expect("alice logged in");
-    let commands: [&[&str]; 16] = [
+    let commands: [&[&str]; 19] = [
         &["sessions", "stats"],
         &["sessions", "stats", "--json"],
         &["sessions", "list"],
@@ -147,6 +147,9 @@ async fn no_command_shows_a_key_a_secret_or_a_phone() {
         &["sessions", "show", &alice],
         &["sessions", "show", &alice, "--json"],
         &["sessions", "purge"],
+        &["sessions", "reencrypt"],
+        &["sessions", "reencrypt", "--check"],
+        &["sessions", "reencrypt", "--check", "--json"],
         &["users", "show", &alice],
         &["users", "show", &alice, "--json"],
         &["users", "find", "--phone", PHONE],

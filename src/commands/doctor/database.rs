@@ -8,14 +8,16 @@ use chrono::Utc;
 
 use super::finding::{Finding, clock};
 use super::names::{
-    ALL, CLOCK, CONNECTION, DEFAULTS, ENCRYPTION, LIMITS, MIGRATIONS, PRIVILEGES, SESSION, TABLES,
-    VERSION, WRITER,
+    ALL, CLOCK, CONNECTION, DEFAULTS, ENCRYPTION, LIMITS, MIGRATIONS, PRIVILEGES, SESSION,
+    SESSION_KEYS, TABLES, VERSION, WRITER,
 };
 use super::server::{encryption, limits, writer};
+use super::session_keys;
 use super::verdicts::{
     defaults, migrations, no_connection, privileges, session, tables, unanswered, version,
 };
-use crate::config::DatabaseConfig;
+use crate::config::{self, DatabaseConfig};
+use crate::sealing::Sealer;
 use crate::store::{Direct, SchemaState};
 
 /// All checks together; each takes milliseconds where the database is well.
@@ -89,6 +91,11 @@ fn examine(config: &DatabaseConfig, found: &Sender<Finding>) {
         direct.oddities().map_or_else(|error| unanswered(TABLES, &error), |found| tables(&found))
     } else {
         Finding::skipped(TABLES, "migrations are not current")
+    });
+    tell(match (is_current, config::key_secrets()) {
+        (true, Ok(secrets)) => session_keys::check(&mut direct, &Sealer::new(&secrets)),
+        (true, Err(_)) => Finding::skipped(SESSION_KEYS, "the configuration lacks the secrets"),
+        (false, _) => Finding::skipped(SESSION_KEYS, "migrations are not current"),
     });
     let asked = Utc::now();
     tell(match direct.utc_now() {

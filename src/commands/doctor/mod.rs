@@ -5,6 +5,7 @@ mod database;
 mod finding;
 mod names;
 mod server;
+mod session_keys;
 mod verdicts;
 mod wechat;
 

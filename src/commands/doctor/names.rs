@@ -10,10 +10,21 @@ pub const WRITER: &str = "database_writer";
 pub const PRIVILEGES: &str = "database_privileges";
 pub const MIGRATIONS: &str = "database_migrations";
 pub const TABLES: &str = "database_tables";
+pub const SESSION_KEYS: &str = "session_keys";
 pub const CLOCK: &str = "database_clock";
 
 /// In the order in which they are made.
-pub const ALL: [&str; 11] = [
-    CONNECTION, ENCRYPTION, VERSION, DEFAULTS, SESSION, LIMITS, WRITER, PRIVILEGES, MIGRATIONS,
-    TABLES, CLOCK,
+pub const ALL: [&str; 12] = [
+    CONNECTION,
+    ENCRYPTION,
+    VERSION,
+    DEFAULTS,
+    SESSION,
+    LIMITS,
+    WRITER,
+    PRIVILEGES,
+    MIGRATIONS,
+    TABLES,
+    SESSION_KEYS,
+    CLOCK,
 ];

@@ -3,6 +3,7 @@
 mod keys;
 mod list;
 mod purge;
+mod reencrypt;
 mod revoke;
 mod show;
 mod stats;
@@ -29,6 +30,8 @@ enum Command {
     Revoke(revoke::Arguments),
     /// Removes every expired key, as the server does now and then
     Purge(purge::Arguments),
+    /// Brings every stored key under the first entry of SESSION_KEY_SECRETS
+    Reencrypt(reencrypt::Arguments),
 }
 
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
@@ -38,5 +41,6 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         Command::Stats(arguments) => stats::run(arguments),
         Command::Revoke(arguments) => revoke::run(arguments),
         Command::Purge(arguments) => purge::run(arguments),
+        Command::Reencrypt(arguments) => reencrypt::run(arguments),
     }
 }

@@ -25,6 +25,7 @@ use crate::commands::outcome::{Outcome, Result};
 use crate::commands::print::print;
 use crate::commands::progress::Progress;
 use crate::config::{self, DatabaseConfig};
+use crate::sealing::Sealer;
 use crate::store::{Direct, ImportedRow};
 
 /// Rows of one transaction: some ten milliseconds of row locks, and a few hundred kilobytes of SQL.
@@ -58,6 +59,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let database = DatabaseConfig::load()?;
+    let key_secrets = config::key_secrets()?;
     let ttl = TimeDelta::from_std(config::session_ttl()?)?;
     let table = Table::open(&arguments.file)?;
     let ignored = table.ignored();
@@ -74,6 +76,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         summary: Summary::new(arguments.check),
         table,
         direct,
+        sealer: Sealer::new(&key_secrets),
         ttl,
     };
     let summary = import.run(&interrupt)?;
@@ -89,6 +92,7 @@ struct Import {
     rows: Rows,
     rejects: Rejects,
     direct: Direct,
+    sealer: Sealer,
     ttl: TimeDelta,
     progress: Progress,
     summary: Summary,
@@ -130,7 +134,7 @@ impl Import {
     fn store(&mut self, batch: &[ImportedRow]) -> Result<()> {
         let stored = match self.summary.is_check {
             true => self.direct.plan_import(batch, self.ttl),
-            false => self.direct.import(batch, self.ttl),
+            false => self.direct.import(batch, self.ttl, &self.sealer),
         };
         let stored = stored.map_err(|error| {
             format!("{error}; what was imported stays: run the same command again to go on")

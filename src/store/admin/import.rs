@@ -8,9 +8,11 @@ use std::collections::{HashMap, HashSet};
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
+use diesel::result::Error;
 
 use super::direct::Direct;
 use crate::schema::{sessions, users};
+use crate::sealing::Sealer;
 use crate::store::error::Result;
 use crate::store::sql::UtcNow;
 use crate::store::users::watermark_column;
@@ -50,10 +52,16 @@ impl Direct {
     }
 
     /// Stores a batch; what is there already stays as it is, but for a phone that is missing.
-    pub fn import(&mut self, rows: &[ImportedRow], ttl: TimeDelta) -> Result<ImportedBatch> {
+    pub fn import(
+        &mut self,
+        rows: &[ImportedRow],
+        ttl: TimeDelta,
+        sealer: &Sealer,
+    ) -> Result<ImportedBatch> {
         self.run(|connection| {
-            connection
-                .transaction(|connection| Import::plan(connection, rows, ttl)?.run(connection))
+            connection.transaction(|connection| {
+                Import::plan(connection, rows, ttl)?.run(connection, sealer)
+            })
         })
     }
 
@@ -117,7 +125,11 @@ impl<'a> Import<'a> {
         Ok(import)
     }
 
-    fn run(mut self, connection: &mut MysqlConnection) -> QueryResult<ImportedBatch> {
+    fn run(
+        mut self,
+        connection: &mut MysqlConnection,
+        sealer: &Sealer,
+    ) -> QueryResult<ImportedBatch> {
         let inserted = self.insert_users(connection)?;
         if inserted < self.users.len() {
             // Somebody has logged in since; what they lack is the phone.
@@ -125,7 +137,7 @@ impl<'a> Import<'a> {
             self.phones.extend(with_phone);
         }
         let phones = self.fill_phones(connection)?;
-        let keys = self.insert_keys(connection)?;
+        let keys = self.insert_keys(connection, sealer)?;
         let (users, phones, keys) = (inserted as u64, phones as u64, keys as u64);
         Ok(ImportedBatch { users, phones, keys, ..self.expected })
     }
@@ -171,7 +183,7 @@ impl<'a> Import<'a> {
         Ok(filled)
     }
     /// Locks the users first, so that one who is erased at this moment keeps no key.
-    fn insert_keys(&self, connection: &mut MysqlConnection) -> QueryResult<usize> {
+    fn insert_keys(&self, connection: &mut MysqlConnection, sealer: &Sealer) -> QueryResult<usize> {
         if self.keys.is_empty() {
             return Ok(0);
         }
@@ -188,18 +200,20 @@ impl<'a> Import<'a> {
             .iter()
             .filter(|(row, _)| there.contains(row.openid.as_str()))
             .map(|(row, key)| {
-                (
+                let sealed = sealer.seal(&row.openid, key);
+                let sealed = sealed.map_err(|error| Error::SerializationError(error.into()))?;
+                Ok((
                     sessions::openid.eq(row.openid.as_str()),
                     sessions::key_fingerprint.eq(key.fingerprint().0),
-                    sessions::session_key.eq(key.expose_base64()),
+                    sessions::session_key.eq(sealed.expose().to_owned()),
                     sessions::code_hash.eq(NO_CODE.as_slice()),
                     sessions::code_brought_at.eq(watermark_column(0)),
                     sessions::first_seen_at.eq(self.created_at(row)),
                     sessions::issued_at.eq(self.created_at(row)),
                     sessions::expires_at.eq(self.expires_at(row)),
-                )
+                ))
             })
-            .collect();
+            .collect::<QueryResult<_>>()?;
         if rows.is_empty() {
             return Ok(0);
         }

@@ -6,6 +6,7 @@ mod import;
 mod inspect;
 mod people;
 mod rights;
+mod seals;
 mod server;
 mod statistics;
 
@@ -15,5 +16,6 @@ pub use self::import::{ImportedBatch, ImportedRow};
 pub use self::inspect::{KeyFilter, KeyState, StoredKey};
 pub use self::people::{Erased, StoredUser};
 pub use self::rights::Rights;
+pub use self::seals::KeyWalk;
 pub use self::server::{GaleraNode, GroupMember, ServerFacts};
 pub use self::statistics::{DayOfUsers, Decryptions, HourOfKeys, KeysPerUser};

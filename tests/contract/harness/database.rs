@@ -3,10 +3,13 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use diesel::connection::SimpleConnection as _;
 use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
+use sha2::{Digest as _, Sha256};
 
 use super::OptionFile;
 
@@ -247,6 +250,12 @@ impl Database {
             .execute(&mut connection)
             .unwrap_or_else(|error| panic!("{statement}: {error}"));
     }
+}
+
+/// The first 16 hex digits of SHA-256, as the database names keys.
+pub fn fingerprint(session_key: &str) -> String {
+    let bytes = BASE64.decode(session_key).expect("WeChat's keys are base64");
+    Sha256::digest(bytes)[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The numbers from 1 on, for `FROM`, in a column of the name `number`.

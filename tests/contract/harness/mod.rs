@@ -17,7 +17,7 @@ use std::net::TcpListener;
 
 pub use self::account::Account;
 pub use self::command::{Finished, TemporaryFile};
-pub use self::database::{Database, Open, numbers};
+pub use self::database::{Database, Open, fingerprint, numbers};
 pub use self::docs::{docs_page, docs_sql};
 pub use self::front::{Authority, Front, Hole, Way, own_loopback};
 pub use self::http::{Answer, Client};
@@ -27,6 +27,12 @@ pub use self::relay::Relay;
 pub use self::resolver::{NAME, Resolver};
 pub use self::server::Server;
 use wxauth_sandbox::{Options, Sandbox};
+
+/// With which every test runs, unless it sets its own: `scripts/test` tells.
+fn session_key_secrets() -> Option<(&'static str, String)> {
+    let secrets = std::env::var("WXAUTH_TEST_SESSION_KEY_SECRETS").ok()?;
+    Some(("SESSION_KEY_SECRETS", secrets))
+}
 
 /// One test's world. Everything in it is real and its own, so that tests run in parallel.
 pub struct World {
@@ -76,13 +82,15 @@ impl World {
 
     /// What a server of this world needs.
     pub fn variables(&self) -> Vec<(&'static str, String)> {
-        vec![
+        let mut variables = vec![
             ("DATABASE_URL", self.database.url().to_owned()),
             ("WX_APPID", self.wechat.appid().to_owned()),
             ("WX_SECRET", self.wechat.secret().to_owned()),
             ("WX_API_BASE", self.wechat.base_url()),
             ("BIND", "127.0.0.1:0".to_owned()),
             ("WORKERS", "2".to_owned()),
-        ]
+        ];
+        variables.extend(session_key_secrets());
+        variables
     }
 }
