@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 use wxauth_sandbox::{Fault, Sandbox};
 
-use crate::harness::{Client, Relay, World};
+use crate::harness::{Client, Relay, World, fingerprint};
 
 /// Somebody who is none of our processes uses the code up.
 async fn exchange_behind_our_back(wechat: &Sandbox, code: &str) {
@@ -133,8 +133,9 @@ async fn what_wechat_gave_is_kept_until_the_database_can_store_it() {
 
     page.post_code(&code).await.assert_ok();
     assert_eq!(world.wechat.exchanges_of(&code), 1);
-    let key = world.wechat.session_key("alice");
-    assert_eq!(world.database.value("session_key", "FROM sessions"), key);
+    let key = world.wechat.session_key("alice").expect("alice logged in");
+    let stored = world.database.value("key_fingerprint", "FROM sessions");
+    assert_eq!(stored, Some(fingerprint(&key)));
 }
 
 #[actix_rt::test]

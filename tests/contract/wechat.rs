@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use wxauth_sandbox::{Fault, Options, Sandbox, Style};
 
-use crate::harness::World;
+use crate::harness::{World, fingerprint};
 
 const PATH: &str = "/code2Session";
 
@@ -135,9 +135,9 @@ async fn answers_of_every_documented_form_are_understood() {
         page.json(PATH, json!({"jsCode": code})).await.assert_ok();
     }
     let key = world.wechat.session_key("alice").expect("alice logged in");
-    let stored = world.database.column("session_key", "FROM sessions");
+    let stored = world.database.column("key_fingerprint", "FROM sessions");
     assert_eq!(stored.len(), 3);
-    assert!(stored.contains(&Some(key)));
+    assert!(stored.contains(&Some(fingerprint(&key))));
 }
 
 #[actix_rt::test]

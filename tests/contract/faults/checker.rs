@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use super::load::{Acknowledged, Log, fingerprint};
-use crate::harness::{Database, World};
+use super::load::{Acknowledged, Log};
+use crate::harness::{Database, World, fingerprint};
 
 /// The contract's 5 s, and as much again as a loaded machine may take to run anything at all.
 const LONGEST: Duration = Duration::from_secs(8);

@@ -7,13 +7,10 @@ use std::time::{Duration, Instant};
 
 use actix_rt::System;
 use actix_rt::time::sleep;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 use wxauth_sandbox::{PhoneOptions, Sandbox};
 
-use crate::harness::{Client, Server};
+use crate::harness::{Client, Server, fingerprint};
 
 const PAGES: usize = 24;
 /// A page's pause after an answer, so that a test leaves some of the machine to others.
@@ -224,10 +221,4 @@ impl Page {
 
 fn text(body: &Value, field: &str) -> String {
     body[field].as_str().unwrap_or_default().to_owned()
-}
-
-/// The first 16 hex digits of SHA-256, as the database keeps it.
-pub fn fingerprint(session_key: &str) -> String {
-    let bytes = BASE64.decode(session_key).expect("WeChat's keys are base64");
-    Sha256::digest(bytes)[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
