@@ -39,7 +39,7 @@ pub enum Mode {
     Bare,
 }
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct CommonArguments {
     /// Print one JSON object instead of tables
     #[arg(long)]
@@ -48,6 +48,10 @@ pub struct CommonArguments {
     /// The server's RUST_LOG beyond the line that names its address; `info` is what production has
     #[arg(long, value_name = "FILTER", default_value = "warn")]
     pub log: String,
+
+    /// Have session keys sealed in the database, with SESSION_KEY_SECRETS; `failures` always does
+    #[arg(long)]
+    pub sealed: bool,
 
     /// The server to measure; by default the one that was built beside this program
     #[arg(long, value_name = "FILE")]

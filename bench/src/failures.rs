@@ -5,19 +5,19 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use crate::arguments::FailuresArguments;
+use crate::arguments::{CommonArguments, FailuresArguments};
 use crate::kinds::Kind;
 use crate::progress::Progress;
 use crate::report::Report;
-use crate::rig::{Rig, data_fields};
+use crate::rig::{Rig, User, data_fields};
 use crate::samples::{self, Samples};
 use crate::statistics::{kruskal_wallis, median, quantile, sorted};
 use crate::table::table;
 use crate::traffic::{Traffic, phone_body, write_post};
 
-/// Of chi-squared with 5 degrees of freedom, one less than kinds: if the kinds do not differ, H is
+/// Of chi-squared with 7 degrees of freedom, one less than kinds: if the kinds do not differ, H is
 /// above it once in 1,000 runs.
-const MOST_H_BY_CHANCE: f64 = 20.515;
+const MOST_H_BY_CHANCE: f64 = 24.322;
 const DECRYPT_FAILED: u16 = 401;
 /// A request, and how long the server should wait before it answers one.
 const MIN_FAILURE_MS: u64 = 500;
@@ -57,22 +57,49 @@ pub fn run(arguments: &FailuresArguments) -> Result<FailuresReport> {
     let progress = Progress::new(1);
     progress.note("starting the server, inserting users");
     let grace = ("LOGIN_GRACE_MS", arguments.grace_ms.to_string());
-    let rig = Rig::start(&arguments.common, arguments.samples, &[grace])?;
+    let common = CommonArguments { sealed: true, ..arguments.common.clone() };
+    let rig = Rig::start(&common, arguments.samples, &[grace])?;
+    let users = Users::create(&rig, arguments.samples)?;
     let in_flight = usize::from(arguments.in_flight);
     let wait_ms = arguments.grace_ms.max(MIN_FAILURE_MS);
     let seconds = requests.div_ceil(in_flight) as u64 * wait_ms / 1_000;
     progress.note(&format!("sending {requests} requests: about {seconds} s"));
-    let samples = samples::collect(rig.server.address(), write_requests(&rig)?, in_flight)?;
+    let samples = samples::collect(rig.server.address(), write_requests(&rig, &users)?, in_flight)?;
     drop(progress);
     Ok(FailuresReport::from_samples(arguments, samples))
 }
 
-/// Each kind once for each user, in random order.
-fn write_requests(rig: &Rig) -> Result<Vec<(Kind, Vec<u8>)>> {
+/// Those whose keys are not stored as those of the rig's users are, which are sealed.
+struct Users {
+    plain: Vec<User>,
+    unreadable: Vec<User>,
+}
+
+impl Users {
+    fn create(rig: &Rig, count: u32) -> Result<Self> {
+        let unreadable = rig.create_users("unreadable", count)?;
+        rig.database.execute(
+            "UPDATE sessions SET session_key = CONCAT('lost:', session_key) \
+             WHERE session_key NOT LIKE '%:%'",
+        )?;
+        Ok(Self { plain: rig.create_users("plain", count)?, unreadable })
+    }
+
+    fn of_kind<'a>(&'a self, rig: &'a Rig, kind: Kind) -> &'a [User] {
+        match kind {
+            Kind::PlainKey => &self.plain,
+            Kind::UnreadableKey => &self.unreadable,
+            _ => &rig.users,
+        }
+    }
+}
+
+/// Each kind once for each of its users, in random order.
+fn write_requests(rig: &Rig, users: &Users) -> Result<Vec<(Kind, Vec<u8>)>> {
     let mut requests = Vec::new();
-    for user in rig.users.iter() {
-        let key = rig.sandbox.session_key(&user.name).context("every user has logged in")?;
-        for kind in Kind::ALL {
+    for kind in Kind::ALL {
+        for user in users.of_kind(rig, kind) {
+            let key = rig.sandbox.session_key(&user.name).context("every user has logged in")?;
             let data = data_fields(&kind.data(&key, rig.sandbox.appid())?);
             let body = phone_body(&user.openid, &data);
             let mut request = Vec::new();

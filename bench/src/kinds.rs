@@ -29,16 +29,22 @@ pub enum Kind {
     OtherApp,
     TooOld,
     RandomBytes,
+    /// As the first, of somebody whose key is stored as it is.
+    PlainKey,
+    /// As the first, of somebody whose stored key no secret opens.
+    UnreadableKey,
 }
 
 impl Kind {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::WrongKey,
         Self::NotJson,
         Self::NotAPhone,
         Self::OtherApp,
         Self::TooOld,
         Self::RandomBytes,
+        Self::PlainKey,
+        Self::UnreadableKey,
     ];
 
     pub fn name(self) -> &'static str {
@@ -49,6 +55,8 @@ impl Kind {
             Self::OtherApp => "of another app",
             Self::TooOld => "too old",
             Self::RandomBytes => "random bytes",
+            Self::PlainKey => "wrong key beside a plain one",
+            Self::UnreadableKey => "a key that does not open",
         }
     }
 
@@ -57,7 +65,9 @@ impl Kind {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let under_their_key = |plaintext: &str| encrypt(session_key, plaintext.as_bytes());
         Ok(match self {
-            Self::WrongKey => return wrong_key(session_key, &phone(now, appid)),
+            Self::WrongKey | Self::PlainKey | Self::UnreadableKey => {
+                return wrong_key(session_key, &phone(now, appid));
+            }
             Self::NotJson => under_their_key(&"neither a number nor JSON ".repeat(6)),
             Self::NotAPhone => under_their_key(&user_info(now, appid)),
             Self::OtherApp => under_their_key(&phone(now, OTHER_APPID)),

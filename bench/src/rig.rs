@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use wxauth_sandbox::{Options, PhoneOptions, Sandbox};
 
 use crate::arguments::CommonArguments;
@@ -15,6 +15,8 @@ use crate::database::Database;
 const DIRECTORY_VARIABLE: &str = "WXAUTH_BENCH_DIRECTORY";
 /// The number that every user has, stored and encrypted.
 const PHONE_NUMBER: &str = "13500000000";
+/// Made up, for keys that are to be sealed.
+const KEY_SECRETS: &str = "bench:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=,plain";
 /// Rows of one INSERT: some hundred kilobytes of SQL.
 const USERS_A_STATEMENT: usize = 1_000;
 
@@ -44,20 +46,36 @@ impl Rig {
         let database = Database::create()?;
         let options = Options { rate_limit_a_minute: None, ..Options::default() };
         let sandbox = Sandbox::start(options).context("the sandbox WeChat did not start")?;
-        let mut command = server_command(&server_program(common)?, common, &database, &sandbox)?;
-        command.arg("--migrate").envs(variables.iter().map(|(name, value)| (name, value)));
+        let mut command = program_command(&server_program(common)?, common, &database, &sandbox)?;
+        command
+            .args(["serve", "--migrate"])
+            .envs(variables.iter().map(|(name, value)| (name, value)));
         let log = directory()?.join("server.log");
         let server = ChildServer::start("the server", &mut command, log)?;
         let mut rig = Self { server, sandbox, database, users: Arc::default() };
         rig.users = rig.create_users("user", users)?.into();
+        if common.sealed {
+            rig.seal_keys(common)?;
+        }
         Ok(rig)
     }
 
     /// Another server beside the rig's, perhaps an older one: it does not migrate.
     pub fn start_other(&self, program: &Path, common: &CommonArguments) -> Result<ChildServer> {
         let program = std::path::absolute(program)?;
-        let mut command = server_command(&program, common, &self.database, &self.sandbox)?;
+        let mut command = program_command(&program, common, &self.database, &self.sandbox)?;
+        command.arg("serve");
         ChildServer::start("the other server", &mut command, directory()?.join("other.log"))
+    }
+
+    /// Seals every key that is stored so far.
+    fn seal_keys(&self, common: &CommonArguments) -> Result<()> {
+        let program = server_program(common)?;
+        let mut command = program_command(&program, common, &self.database, &self.sandbox)?;
+        let output = command.args(["sessions", "reencrypt"]).output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "keys cannot be sealed: {}", said.trim());
+        Ok(())
     }
 
     /// Users with names of this kind, in the database and in the sandbox.
@@ -123,7 +141,7 @@ impl User {
     }
 }
 
-fn server_command(
+fn program_command(
     program: &Path,
     common: &CommonArguments,
     database: &Database,
@@ -131,7 +149,6 @@ fn server_command(
 ) -> Result<Command> {
     let mut command = Command::new(program);
     command
-        .arg("serve")
         .env_clear()
         .env("DATABASE_URL", database.url())
         .env("WX_APPID", sandbox.appid())
@@ -142,6 +159,9 @@ fn server_command(
         // to compare with, had it in another room.
         .env("RUST_LOG", format!("{},wxauth::http::server=info,wxauth::server=info", common.log))
         .current_dir(directory_without_dotenv()?);
+    if common.sealed {
+        command.env("SESSION_KEY_SECRETS", KEY_SECRETS);
+    }
     Ok(command)
 }
 
