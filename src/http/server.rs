@@ -22,7 +22,7 @@ use crate::arrivals::Arrivals;
 use crate::config::Config;
 use crate::key_ages::KeyAges;
 use crate::limits::FailedPhones;
-use crate::login::Logins;
+use crate::login::{Logins, Parts};
 use crate::metrics::{self, Metrics};
 use crate::phone::{DamageReport, Phones};
 use crate::purge::Purge;
@@ -63,16 +63,15 @@ pub async fn serve(
     let arrivals = Arc::new(Arrivals::new(store.clone(), metrics.waiting_requests.clone()));
     let failed_phones = Arc::new(FailedPhones::new(config.failed_phones_per_minute));
     let key_ages = Arc::new(KeyAges::new());
-    let logins = Logins::new(
-        &config,
-        store.clone(),
-        sealing.clone(),
-        Arc::clone(&arrivals),
-        Arc::clone(&failed_phones),
-        Arc::clone(&metrics),
+    let parts = Parts {
+        store: store.clone(),
+        sealing: sealing.clone(),
         wechat,
-        &background,
-    );
+        arrivals: Arc::clone(&arrivals),
+        failed_phones: Arc::clone(&failed_phones),
+        metrics: Arc::clone(&metrics),
+    };
+    let logins = Logins::new(&config, parts, &background);
     let phones = Phones {
         store: store.clone(),
         sealing,

@@ -50,16 +50,22 @@ pub struct Logins {
     jobs: mpsc::UnboundedSender<Job>,
 }
 
+/// What logins share with the rest of the server.
+pub struct Parts {
+    pub store: Store,
+    pub sealing: Sealing,
+    pub wechat: Arc<Upstream>,
+    pub arrivals: Arc<Arrivals>,
+    pub failed_phones: Arc<FailedPhones>,
+    pub metrics: Arc<Metrics>,
+}
+
 struct Inside {
-    store: Store,
-    sealing: Sealing,
-    arrivals: Arc<Arrivals>,
+    parts: Parts,
     codes: Codes,
     /// Of those who ask whether another process has used their code.
     seats: Semaphore,
     refused_codes: RefusedCodes,
-    failed_phones: Arc<FailedPhones>,
-    metrics: Arc<Metrics>,
     ttl_seconds: i64,
     grace: Duration,
 }
@@ -82,25 +88,13 @@ struct Job {
 
 impl Logins {
     /// Makes `thread` the one that talks to WeChat.
-    pub fn new(
-        config: &Config,
-        store: Store,
-        sealing: Sealing,
-        arrivals: Arc<Arrivals>,
-        failed_phones: Arc<FailedPhones>,
-        metrics: Arc<Metrics>,
-        wechat: Arc<Upstream>,
-        thread: &ArbiterHandle,
-    ) -> Self {
+    pub fn new(config: &Config, parts: Parts, thread: &ArbiterHandle) -> Self {
+        let wechat = Arc::clone(&parts.wechat);
         let inside = Arc::new(Inside {
-            store,
-            sealing,
-            arrivals,
+            parts,
             codes: Codes::new(),
             seats: Semaphore::new(MAX_ASKING),
             refused_codes: RefusedCodes::new(config.refused_codes_per_minute),
-            failed_phones,
-            metrics,
             ttl_seconds: config.session_ttl.as_secs() as i64,
             grace: config.login_grace,
         });
@@ -172,7 +166,7 @@ impl Inside {
         let begun = Instant::now();
         let exchanged = match exchanged {
             Some(session) => Ok(session),
-            None => wechat.exchange(&code, &self.metrics.exchanges).await,
+            None => wechat.exchange(&code, &self.parts.metrics.exchanges).await,
         };
         let wechat = begun.elapsed();
         let mut budget = Budget::new();
@@ -201,8 +195,8 @@ impl Inside {
     ) -> (Outcome, Option<Ended>) {
         match self.store_session(code_hash, &session, budget).await {
             Ok(stored) => {
-                self.failed_phones.forget(&stored.key.openid);
-                self.arrivals.announce(&stored.key);
+                self.parts.failed_phones.forget(&stored.key.openid);
+                self.parts.arrivals.announce(&stored.key);
                 stored_outcome(stored)
             }
             Err(error) => (Err(error), Some(Ended::Exchanged(session))),
@@ -215,7 +209,7 @@ impl Inside {
         session: &Session,
         budget: &mut Budget,
     ) -> Result<StoredLogin> {
-        let session_key = self.sealing.seal(&session.openid, &session.session_key)?;
+        let session_key = self.parts.sealing.seal(&session.openid, &session.session_key)?;
         let login = Login {
             openid: session.openid.clone(),
             unionid: session.unionid.clone(),
@@ -224,7 +218,7 @@ impl Inside {
             code_hash,
             ttl_seconds: self.ttl_seconds,
         };
-        Ok(self.store.save_login(login, budget).await?)
+        Ok(self.parts.store.save_login(login, budget).await?)
     }
 
     /// WeChat refused a code: another process may have used it, and be about to store its key.
@@ -240,7 +234,7 @@ impl Inside {
         let deadline = Instant::now() + self.grace;
         match self.find_until(code_hash, deadline, budget).await {
             Ok(Some(found)) => {
-                self.metrics.codes_answered_again.inc();
+                self.parts.metrics.codes_answered_again.inc();
                 stored_outcome(found)
             }
             Ok(None) => (Err(refusal.clone()), Some(Ended::Refused(refusal))),
@@ -260,13 +254,13 @@ impl Inside {
             if found.is_some() || is_last_look {
                 return Ok(found);
             }
-            self.arrivals.key_by(code, deadline).await;
+            self.parts.arrivals.key_by(code, deadline).await;
         }
     }
 
     /// The login that a code brought, whoever exchanged it, as long as the code may be repeated.
     async fn find(&self, code: CodeHash, budget: &mut Budget) -> Result<Option<StoredLogin>> {
-        Ok(self.store.login_by_code(code, budget).await?)
+        Ok(self.parts.store.login_by_code(code, budget).await?)
     }
 
     /// WeChat refused this code a moment ago, but another process may have stored its key since.
@@ -280,7 +274,7 @@ impl Inside {
     /// Counts an answer that cost no exchange.
     fn again(&self, outcome: Outcome) -> Outcome {
         if outcome.is_ok() {
-            self.metrics.codes_answered_again.inc();
+            self.parts.metrics.codes_answered_again.inc();
         }
         outcome
     }
