@@ -1,12 +1,12 @@
 //! What the control face reads: a type a command, and a clear error for bad input.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, Ready, ready};
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::http::{Method, StatusCode};
-use actix_web::web::Bytes;
+use actix_web::web::{Bytes, Query};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -91,6 +91,17 @@ pub(crate) struct Age {
     pub(crate) seconds: u64,
 }
 
+#[derive(Deserialize)]
+pub(crate) struct WhoseKey {
+    #[serde(deserialize_with = "user")]
+    pub(crate) user: String,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct WhichCode {
+    pub(crate) code: String,
+}
+
 impl Phone {
     pub(crate) fn into_options(self) -> (String, PhoneOptions) {
         let options = PhoneOptions {
@@ -134,6 +145,19 @@ impl<T: DeserializeOwned + 'static> FromRequest for Command<T> {
             let command = serde_json::from_slice(&body).map_err(ControlError::bad_request)?;
             Ok(Command(command))
         })
+    }
+}
+
+/// A query's fields, with the same clear error where one is missing.
+pub(crate) struct Question<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest for Question<T> {
+    type Error = ControlError;
+    type Future = Ready<Result<Self, ControlError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let query = Query::<T>::from_query(request.query_string());
+        ready(query.map(|query| Self(query.into_inner())).map_err(ControlError::bad_request))
     }
 }
 

@@ -7,8 +7,11 @@ use serde_json::json;
 
 use crate::answer::Style;
 use crate::commands::{
-    Age, Block, Command, ControlError, Die, Fail, Login, Phone, Quota, Secret, Unionid,
+    Age, Block, Command, ControlError, Die, Fail, Login, Phone, Question, Quota, Secret, Unionid,
+    WhichCode, WhoseKey,
 };
+use crate::encryption::fingerprint;
+use crate::user;
 use crate::world::{HostNumber, World};
 
 /// What `GET /` answers; `{base}` stands for the sandbox's own address.
@@ -32,6 +35,8 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .route("/sandbox/hold", web::post().to(hold))
         .route("/sandbox/release", web::post().to(release))
         .route("/sandbox/calls", web::get().to(calls))
+        .route("/sandbox/exchanges", web::get().to(exchanges))
+        .route("/sandbox/key", web::get().to(key))
         .default_service(web::to(not_found));
 }
 
@@ -115,6 +120,17 @@ async fn release(world: web::Data<World>) -> HttpResponse {
 
 async fn calls(world: web::Data<World>) -> HttpResponse {
     HttpResponse::Ok().json(world.calls())
+}
+
+async fn exchanges(world: web::Data<World>, Question(which): Question<WhichCode>) -> HttpResponse {
+    HttpResponse::Ok().json(world.state().journal.exchanges_of(&which.code))
+}
+
+async fn key(world: web::Data<World>, Question(whose): Question<WhoseKey>) -> Answer {
+    let session_key = world.session_key(&whose.user);
+    let session_key = session_key.ok_or_else(|| ControlError::never_logged_in(&whose.user))?;
+    let (openid, key_fingerprint) = (user::openid(&whose.user), fingerprint(&session_key));
+    Ok(HttpResponse::Ok().json(json!({ "openid": openid, "keyFingerprint": key_fingerprint })))
 }
 
 async fn not_found(request: HttpRequest) -> Answer {

@@ -1,16 +1,17 @@
-//! AES-128-CBC with PKCS#7 and base64 around it: what WeChat does on the phone.
+//! AES-128-CBC with PKCS#7 and base64 around it: what WeChat does on the phone, and its reverse.
 
 use aes::Aes128;
-use aes::cipher::{BlockEncrypt, NewBlockCipher};
+use aes::cipher::{BlockDecrypt, BlockEncrypt, NewBlockCipher};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// The bytes of a session_key, of an iv, and of one AES block.
 pub(crate) type Block = [u8; 16];
 
 /// What the page gets from the phone; both in standard base64.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EncryptedData {
     pub encrypted_data: String,
@@ -40,6 +41,31 @@ pub(crate) fn encrypt_under(key: &Block, iv: &Block, plaintext: &[u8]) -> Encryp
     }
 }
 
+/// `None` where the key (base64) does not open the data, as far as the padding shows.
+pub(crate) fn decrypt(session_key: &str, data: &EncryptedData) -> Option<Vec<u8>> {
+    let key: Block = STANDARD.decode(session_key).ok()?.try_into().ok()?;
+    let iv: Block = STANDARD.decode(&data.iv).ok()?.try_into().ok()?;
+    let mut bytes = STANDARD.decode(&data.encrypted_data).ok()?;
+    let (blocks, rest) = bytes.as_chunks_mut();
+    if !rest.is_empty() {
+        return None;
+    }
+    unchain(&key, &iv, blocks);
+    let padding = usize::from(*bytes.last()?);
+    let length = bytes.len().checked_sub(padding)?;
+    let is_padding = (1..=16).contains(&padding)
+        && bytes.iter().skip(length).all(|byte| usize::from(*byte) == padding);
+    bytes.truncate(length);
+    is_padding.then_some(bytes)
+}
+
+/// What a key (base64) is called where it must not be shown: the first 16 hex digits of the
+/// SHA-256 of its bytes, as wxauth's database has it.
+pub(crate) fn fingerprint(session_key: &str) -> String {
+    let bytes = STANDARD.decode(session_key).unwrap_or_default();
+    Sha256::digest(bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
 pub(crate) fn random_block() -> Block {
     fastrand::u128(..).to_ne_bytes()
 }
@@ -64,6 +90,19 @@ fn cbc(key: &Block, iv: &Block, plaintext: &[u8]) -> Vec<u8> {
         previous = *block;
     }
     data
+}
+
+fn unchain(key: &Block, iv: &Block, blocks: &mut [Block]) {
+    let cipher = Aes128::new(key.into());
+    let mut previous = *iv;
+    for block in blocks {
+        let encrypted = *block;
+        cipher.decrypt_block(block.into());
+        for (byte, before) in block.iter_mut().zip(previous) {
+            *byte ^= before;
+        }
+        previous = encrypted;
+    }
 }
 
 fn block(base64: &str) -> Block {

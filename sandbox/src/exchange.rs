@@ -22,6 +22,18 @@ pub(crate) struct Parameters {
     grant_type: String,
 }
 
+impl Parameters {
+    /// What a server sends that is configured well.
+    pub(crate) fn of(appid: &str, secret: String, js_code: String) -> Self {
+        Self {
+            appid: appid.to_owned(),
+            secret,
+            js_code,
+            grant_type: "authorization_code".to_owned(),
+        }
+    }
+}
+
 /// What becomes of one call.
 pub(crate) struct Decision {
     /// WeChat's answer, or `None` where the fault leaves no room for one.
@@ -70,6 +82,7 @@ impl World {
             (Some(Ok(_)), None | Some(Fault::Delay(_))) => state.counts.succeeded(),
             _ => state.counts.spoiled(),
         }
+        state.journal.note(&parameters.js_code, answer.as_ref());
         let decision =
             Decision { answer, fault, style: state.style, held: Held::if_held(self, &mut state) };
         drop(state);

@@ -4,6 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
+
 use crate::answer::Style;
 use crate::calls::Calls;
 use crate::encryption::EncryptedData;
@@ -11,6 +13,7 @@ use crate::fault::Fault;
 use crate::host::Host;
 use crate::options::Options;
 use crate::phone::PhoneOptions;
+use crate::simulation::{self, FirstTap, Simulation};
 use crate::user;
 use crate::world::World;
 
@@ -52,6 +55,19 @@ impl Sandbox {
 
     pub fn secret(&self) -> &str {
         self.world.secret()
+    }
+
+    /// The address of the old design, which serves what a page posts in its way.
+    pub fn old_design_url(&self) -> String {
+        format!("{}/old-design", self.base_url())
+    }
+
+    /// Sends random users through two servers, and tells of each first tap.
+    ///
+    /// # Panics
+    /// Outside of an actix runtime.
+    pub fn simulate(&self, simulation: &Simulation) -> mpsc::Receiver<FirstTap> {
+        simulation::play(&self.world, simulation)
     }
 
     /// Closes the port and every connection; nothing is answered any more.

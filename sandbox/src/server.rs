@@ -12,6 +12,7 @@ use actix_web::{App, HttpServer, web};
 use crate::connection::OpenConnections;
 use crate::control;
 use crate::jscode2session;
+use crate::old_design;
 use crate::options::Options;
 use crate::world::{HostNumber, World};
 
@@ -154,11 +155,14 @@ fn listen(
     options: &Options,
 ) -> io::Result<(SocketAddr, actix_web::dev::Server)> {
     let world = web::Data::from(world);
+    let newest_keys = web::Data::new(old_design::NewestKeys::default());
     let app = move || {
         App::new()
             .app_data(world.clone())
             .app_data(web::Data::new(number))
+            .app_data(newest_keys.clone())
             .configure(jscode2session::routes)
+            .configure(old_design::routes)
             .configure(control::routes)
     };
     let server = HttpServer::new(app)

@@ -14,6 +14,7 @@ use crate::calls::{CallCounts, Calls};
 use crate::codes::Codes;
 use crate::encryption::{EncryptedData, encrypt_under, random_block};
 use crate::fault::{Fault, FaultQueue};
+use crate::journal::Journal;
 use crate::options::Options;
 use crate::phone::PhoneOptions;
 use crate::user::User;
@@ -46,6 +47,7 @@ pub(crate) struct State {
     pub(crate) quota: Option<u64>,
     pub(crate) style: Style,
     pub(crate) counts: CallCounts,
+    pub(crate) journal: Journal,
     pub(crate) held: bool,
     pub(crate) waiting: usize,
     /// How far tests have moved the clock ahead.
@@ -65,6 +67,7 @@ impl World {
                 quota: None,
                 style: Style::default(),
                 counts: CallCounts::default(),
+                journal: Journal::default(),
                 held: false,
                 waiting: 0,
                 clock_ahead: Duration::ZERO,

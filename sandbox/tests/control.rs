@@ -84,11 +84,49 @@ fn calls_are_shown() {
 }
 
 #[test]
+fn an_exchange_is_shown_with_the_fingerprint_of_its_key() {
+    let sandbox = start();
+    let code = sandbox.login("alice");
+    let answer = exchange(&sandbox, &code).json();
+    exchange(&sandbox, &code);
+
+    let exchanges = get(&sandbox, &format!("/sandbox/exchanges?code={code}")).json();
+    let key = get(&sandbox, "/sandbox/key?user=alice").json();
+    assert_eq!(key["openid"], answer["openid"]);
+    assert_eq!(exchanges[0]["errcode"], 0);
+    assert_eq!(exchanges[0]["keyFingerprint"], key["keyFingerprint"]);
+    assert_eq!(key["keyFingerprint"].as_str().map(str::len), Some(16));
+    assert_eq!(
+        (&exchanges[1]["errcode"], &exchanges[1]["keyFingerprint"]),
+        (&40163.into(), &json!(null))
+    );
+    assert!(exchanges[0]["at"].as_u64() <= exchanges[1]["at"].as_u64());
+    assert_eq!(exchanges.as_array().map(Vec::len), Some(2));
+
+    sandbox.login_rotating("alice");
+    let replaced = get(&sandbox, "/sandbox/key?user=alice").json();
+    assert_ne!(replaced["keyFingerprint"], key["keyFingerprint"]);
+    assert_eq!(get(&sandbox, "/sandbox/key?user=bob").status(), 404);
+    assert_eq!(get(&sandbox, "/sandbox/key").status(), 400);
+}
+
+#[test]
 fn the_front_page_lists_every_command() {
     let page = get(&start(), "/").body;
-    for command in
-        ["login", "phone", "fail", "style", "unionid", "block", "age", "hold", "release", "calls"]
-    {
+    for command in [
+        "login",
+        "phone",
+        "fail",
+        "style",
+        "unionid",
+        "block",
+        "age",
+        "hold",
+        "release",
+        "calls",
+        "exchanges",
+        "key",
+    ] {
         assert!(page.contains(&format!("http://sandbox/sandbox/{command}")), "{command}");
     }
 }

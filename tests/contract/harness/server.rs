@@ -105,6 +105,11 @@ impl Server {
         Client::new(&self.base_url)
     }
 
+    /// `http://host:port`, for pages that are played elsewhere.
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
     /// `host:port`, for tests that speak TCP themselves.
     pub fn address(&self) -> &str {
         self.base_url.trim_start_matches("http://")
