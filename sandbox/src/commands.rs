@@ -176,6 +176,13 @@ impl ControlError {
         }
     }
 
+    pub(crate) fn no_wxauth() -> Self {
+        Self {
+            status: StatusCode::CONFLICT,
+            message: "no wxauth is connected: see wxauth-sandbox --help".to_owned(),
+        }
+    }
+
     pub(crate) fn no_such_command(method: &Method, path: &str) -> Self {
         Self {
             status: StatusCode::NOT_FOUND,

@@ -1,12 +1,13 @@
 //! The sandbox's own program: parse the command line, serve until a signal.
 
 use std::future::poll_fn;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::task::Poll;
 
 use actix_rt::signal::unix::{SignalKind, signal};
 use clap::Parser;
-use wxauth_sandbox::{Host, Options, Sandbox};
+use wxauth_sandbox::{Host, Options, PlaygroundOptions, Sandbox};
 
 /// Plays WeChat and the user's phone on this machine, with made-up data.
 /// `GET /` shows what it can do.
@@ -32,6 +33,24 @@ struct Arguments {
     /// Lift WeChat's limit of 100 exchanges a minute and user.
     #[arg(long)]
     no_rate_limit: bool,
+
+    /// Show this wxauth in the playground, such as http://127.0.0.1:8080. By default the one that
+    /// --wxauth-log names.
+    #[arg(long, value_name = "ADDRESS")]
+    wxauth: Option<String>,
+
+    /// Show the lines of this file, which holds that wxauth's log, in the playground.
+    #[arg(long, value_name = "FILE")]
+    wxauth_log: Option<PathBuf>,
+
+    /// Show that wxauth's database in the playground: an option file with which the mariadb
+    /// client logs in to it.
+    #[arg(long, value_name = "FILE")]
+    database_client_file: Option<PathBuf>,
+
+    /// The name of that database.
+    #[arg(long, default_value = "wxauth")]
+    database: String,
 }
 
 fn main() -> ExitCode {
@@ -57,6 +76,12 @@ fn serve(arguments: Arguments) -> std::io::Result<()> {
         appid: arguments.appid,
         secret: arguments.secret,
         bind: arguments.bind,
+        playground: PlaygroundOptions {
+            wxauth: arguments.wxauth,
+            wxauth_log: arguments.wxauth_log,
+            database_client_file: arguments.database_client_file,
+            database: arguments.database,
+        },
         ..Options::default()
     };
     if arguments.no_rate_limit {

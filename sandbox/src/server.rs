@@ -14,6 +14,7 @@ use crate::control;
 use crate::jscode2session;
 use crate::old_design;
 use crate::options::Options;
+use crate::playground;
 use crate::world::{HostNumber, World};
 
 /// What nginx, which fronts most such services, grants by default.
@@ -156,6 +157,7 @@ fn listen(
 ) -> io::Result<(SocketAddr, actix_web::dev::Server)> {
     let world = web::Data::from(world);
     let newest_keys = web::Data::new(old_design::NewestKeys::default());
+    let playground = options.playground.clone();
     let app = move || {
         App::new()
             .app_data(world.clone())
@@ -163,6 +165,7 @@ fn listen(
             .app_data(newest_keys.clone())
             .configure(jscode2session::routes)
             .configure(old_design::routes)
+            .configure(|config| playground::routes(&playground, config))
             .configure(control::routes)
     };
     let server = HttpServer::new(app)

@@ -21,6 +21,8 @@ use crate::user::User;
 
 pub(crate) struct World {
     pub(crate) options: Options,
+    /// Tells this sandbox from one that was started later at the same address.
+    pub(crate) number: u32,
     started: Instant,
     state: Mutex<State>,
     /// Told whenever a call arrives or an answer begins to wait.
@@ -58,6 +60,7 @@ impl World {
     pub(crate) fn new(options: &Options) -> Self {
         Self {
             options: options.clone(),
+            number: fastrand::u32(..),
             started: Instant::now(),
             state: Mutex::new(State {
                 users: HashMap::new(),

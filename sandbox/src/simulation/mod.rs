@@ -16,6 +16,7 @@ use self::user::User;
 use crate::world::World;
 
 pub use self::plan::Trouble;
+pub use self::user::FirstTap;
 
 /// What goes through two servers, which may be one.
 #[derive(Clone, Debug)]
@@ -29,17 +30,6 @@ pub struct Simulation {
     pub names: String,
     /// The servers' addresses, up to the endpoint's path.
     pub servers: [String; 2],
-}
-
-/// What became of one user's first tap.
-#[derive(Clone, Debug)]
-pub struct FirstTap {
-    /// The worst that happened around it.
-    pub trouble: Trouble,
-    /// How it failed, with what it takes to play the user again; `None` is a success.
-    pub failure: Option<String>,
-    /// Posts of a code that brought no login.
-    pub refused_logins: usize,
 }
 
 /// Plays it inside the caller's actix runtime. It ends early if the receiver is dropped.

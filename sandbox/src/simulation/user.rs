@@ -6,9 +6,8 @@ use std::time::Duration;
 use actix_rt::time::{sleep, timeout};
 use fastrand::Rng;
 
-use super::FirstTap;
 use super::page::{Answer, Client};
-use super::plan::{Login, Plan, Posting, Tap};
+use super::plan::{Login, Plan, Posting, Tap, Trouble};
 use crate::encryption::EncryptedData;
 use crate::phone::PhoneOptions;
 use crate::world::World;
@@ -17,6 +16,17 @@ use crate::world::World;
 const MOST_OVERTAKEN: Duration = Duration::from_millis(200);
 /// After how long a page that hears nothing gives up.
 const MOST_PATIENCE: Duration = Duration::from_millis(20);
+
+/// What became of one user's first tap.
+#[derive(Clone, Debug)]
+pub struct FirstTap {
+    /// The worst that happened around it.
+    pub trouble: Trouble,
+    /// How it failed, with what it takes to play the user again; `None` is a success.
+    pub failure: Option<String>,
+    /// Posts of a code that brought no login.
+    pub refused_logins: usize,
+}
 
 pub(super) struct User {
     name: String,
