@@ -29,14 +29,14 @@ export function makeButtons({ onScene, onDeed, onNewUser, onSkip }) {
   onLanguage(nameButtons);
 }
 
-/** Which of them do something at the moment. */
-export function drawButtons({ isPlaying, hasLoggedIn }) {
+/** Which of them do something at the moment: all only while the page is `still`. */
+export function drawButtons({ state, hasLoggedIn }) {
   for (const made of document.querySelectorAll('[data-scene], [data-deed]')) {
     const lacksLogin = needsLogin.has(made.dataset.deed) && !hasLoggedIn;
-    made.setAttribute('aria-disabled', isPlaying || lacksLogin);
+    made.setAttribute('aria-disabled', state !== 'still' || lacksLogin);
   }
-  byId('skip').hidden = !isPlaying;
-  document.body.dataset.state = isPlaying ? 'playing' : 'still';
+  byId('skip').hidden = state !== 'playing';
+  document.body.dataset.state = state;
 }
 
 function makeButton(kind, name, act) {

@@ -1,8 +1,11 @@
 // Keys as people tell them apart: by a letter and a colour, in the order in which they appear.
 
 import { element } from './element.js';
+import { say } from './words.js';
 
 const colours = 6;
+const signs = { opens: ' ✓', fails: ' ✗' };
+const names = { '': 'keyNamed', opens: 'keyOpens', fails: 'keyFails' };
 const namespace = 'http://www.w3.org/2000/svg';
 /** A ring with a hole, a shaft, and two teeth. */
 const outline =
@@ -27,10 +30,11 @@ export class Keys {
   draw(fingerprint, mark = '') {
     const place = this.placeOf(fingerprint);
     const letter = String.fromCharCode(65 + (place % 26));
-    const signs = { opens: ' ✓', fails: ' ✗' };
     const look = `key colour-${place % colours} ${mark}`;
     const drawn = element('span', look, picture(), letter, signs[mark] ?? '');
     drawn.title = fingerprint;
+    drawn.role = 'img';
+    drawn.ariaLabel = say(names[mark], letter);
     return drawn;
   }
 }

@@ -11,7 +11,8 @@ import { language, onLanguage, say, speak } from './words.js';
 const byId = (id) => document.getElementById(id);
 
 let user = new User();
-let isPlaying = false;
+/** `starting` until it is known who is there, then `still` or `playing`. */
+let state = 'starting';
 let isSkipping = false;
 let narration = 'narrationStart';
 
@@ -43,6 +44,9 @@ new Simulation(byId('simulation'), byId('simulate'), (error) => connection.broke
 onLanguage(() => narrate(narration));
 speak(language());
 draw();
+await connection.look();
+state = 'still';
+draw();
 connection.watch();
 
 function makeView(name) {
@@ -61,7 +65,7 @@ function deeds() {
 
 /** Does it, and says so where somebody did not answer. */
 async function perform(deed) {
-  isPlaying = true;
+  state = 'playing';
   isSkipping = false;
   connection.mended();
   draw();
@@ -72,7 +76,7 @@ async function perform(deed) {
     connection.broke(error);
     await connection.look();
   } finally {
-    isPlaying = false;
+    state = 'still';
     draw();
   }
 }
@@ -106,7 +110,7 @@ function narrate(word) {
 }
 
 function draw() {
-  drawButtons({ isPlaying, hasLoggedIn: user.hasLoggedIn() });
+  drawButtons({ state, hasLoggedIn: user.hasLoggedIn() });
 }
 
 /** On a small screen they lie below the buttons. */

@@ -43,9 +43,8 @@ export class Sequence {
 
   #draw(row) {
     const [word, ...values] = row.words;
-    const keys = (row.keys ?? []).map(([fingerprint, mark]) =>
-      this.#keys().draw(fingerprint, mark),
-    );
+    const draw = ([fingerprint, mark]) => [' ', this.#keys().draw(fingerprint, mark)];
+    const keys = (row.keys ?? []).flatMap(draw);
     const time = row.ms === undefined ? null : element('span', 'ms', `${row.ms} ms`);
     const label = element('span', 'label', this.#heard(row), say(word, ...values), ...keys);
     const drawn = element('li', classOf(row), time, label);

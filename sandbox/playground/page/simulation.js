@@ -119,7 +119,11 @@ export class Simulation {
       element('thead', '', head),
       element('tbody', '', ...lines, all),
     );
-    return element('div', 'scrolls', table);
+    const scrolls = element('div', 'scrolls', table);
+    scrolls.tabIndex = 0;
+    scrolls.role = 'group';
+    scrolls.ariaLabel = say('simulation');
+    return scrolls;
   }
 }
 

@@ -114,6 +114,10 @@ export const english = {
   failedExpired: 'Failed, and the answer says why and what helps: relogin.',
   failed: 'Failed.',
 
+  database: 'Stored keys',
+  keyNamed: 'key {0}',
+  keyOpens: 'key {0}, opens',
+  keyFails: 'key {0}, does not open',
   key: 'Key',
   fingerprint: 'Fingerprint',
   firstSeen: 'First seen',

@@ -110,6 +110,10 @@ export const chinese = {
   failedExpired: '失败，但应答说明了原因和办法：重新登录。',
   failed: '失败。',
 
+  database: '存储的密钥',
+  keyNamed: '密钥 {0}',
+  keyOpens: '密钥 {0}，解开了',
+  keyFails: '密钥 {0}，解不开',
   key: '密钥',
   fingerprint: '指纹',
   firstSeen: '首次出现',

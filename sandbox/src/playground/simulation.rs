@@ -19,7 +19,7 @@ use crate::world::World;
 
 const MOST_USERS: usize = 10_000;
 /// So few that a machine of two cores delays nobody for long.
-const CONCURRENCY: usize = 40;
+const CONCURRENCY: usize = 25;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
