@@ -9,7 +9,8 @@ const graceIsFeltMs = 300;
 
 /** The 2019 page: openid and data. A tap that is posted once more after a login counts once. */
 export async function postPhone(recording, side, { key, data }, how = {}) {
-  const ring = [...side.ring];
+  // Under no openid the server finds nobody's keys.
+  const ring = side.openid === undefined ? [] : [...side.ring];
   const fields = { openid: side.openid ?? 'undefined', ...data };
   const answer = await sandbox.post(side.name, 'getWXUserPhone', fields);
   recording.arrow(side, answer.sentAt, 'phone', 'server', ['path', '/getWXUserPhone']);
@@ -37,7 +38,8 @@ function drawTried(recording, side, answer, ring, key) {
     note(answer.answeredAt - moment, ['tries'], { keys: [...tried, [key, 'opens']] });
     return;
   }
-  const nothing = side.name === 'wxauth' ? 'noLivingKey' : 'noKey';
+  const holds = side.name === 'wxauth' ? 'noLivingKey' : 'noKey';
+  const nothing = answer.fields.openid === 'undefined' ? 'unknownOpenid' : holds;
   note(answer.sentAt + moment, [ring.length > 0 ? 'tries' : nothing], { keys: tried });
   const waitedMs = Math.round(answer.answeredAt - answer.sentAt);
   if (opened) {

@@ -100,6 +100,7 @@ export const english = {
   tries: 'tries',
   waits: 'waits: the login may be on its way',
   waited: 'waited {0} ms: no login came',
+  unknownOpenid: 'knows nobody of this openid',
   noKey: 'holds no key',
   noLivingKey: 'holds no living key',
   lostAnswer: '{0}, lost on its way',

@@ -96,6 +96,7 @@ export const chinese = {
   tries: '尝试',
   waits: '等待：登录可能还在路上',
   waited: '等了 {0} 毫秒，没有登录到来',
+  unknownOpenid: '没有这个 openid',
   noKey: '没有密钥',
   noLivingKey: '没有未过期的密钥',
   lostAnswer: '{0}，在路上丢失',

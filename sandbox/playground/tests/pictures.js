@@ -14,7 +14,7 @@ const pictures = [
 ];
 
 /** So tall that a whole scene is in it. */
-const size = { width: 1280, height: 1100 };
+const size = { width: 1280, height: 1320 };
 
 const [, , directory] = process.argv;
 mkdirSync(directory, { recursive: true });

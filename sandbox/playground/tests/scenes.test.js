@@ -67,6 +67,18 @@ test('the famous failure is drawn with its keys, and with the reason', async () 
   await visitor.leave();
 });
 
+test('a page without an openid is drawn finding nobody', async () => {
+  const visitor = await browser.visit(world.address);
+  await visitor.play('lost');
+  const rows = await visitor.side('oldDesign').locator('.row .label').allTextContents();
+  assert.ok(
+    rows.some((row) => row.includes('knows nobody of this openid')),
+    rows.join('\n'),
+  );
+  assert.equal(await visitor.side('oldDesign').locator('.row .key.fails').count(), 0);
+  await visitor.leave();
+});
+
 test('the tap that overtook its login is drawn waiting', async () => {
   const visitor = await browser.visit(world.address);
   await visitor.play('overtaken');
