@@ -1,0 +1,152 @@
+//! What the docs name is what the program has, and what they link to is there.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on panics")]
+
+mod links;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::CommandFactory as _;
+use wxauth::commands::Arguments;
+use wxauth::error;
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(repository().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Every file with this ending, but for what is built or fetched.
+fn files(directory: &Path, ending: &str) -> Vec<PathBuf> {
+    let entries = directory.read_dir().expect("a directory").map(|entry| entry.expect("an entry"));
+    let mut found = Vec::new();
+    for path in entries.map(|entry| entry.path()) {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if path.is_dir() && !["target", "node_modules", ".git"].contains(&name) {
+            found.extend(files(&path, ending));
+        } else if name.ends_with(ending) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// The first cells of a page's tables, without their header.
+fn rows(page: &str) -> Vec<Vec<String>> {
+    let text = read(page);
+    let lines = text.lines().filter_map(|line| line.strip_prefix("| "));
+    let cells = |line: &str| line.split(" | ").map(|cell| cell.trim().to_owned()).collect();
+    lines.map(cells).collect()
+}
+
+/// `NAME`s that stand in backquotes.
+fn quoted_variables(text: &str) -> BTreeSet<String> {
+    let quoted = text.split('`').skip(1).step_by(2);
+    quoted.filter(|name| is_variable(name)).map(ToOwned::to_owned).collect()
+}
+
+fn is_variable(name: &str) -> bool {
+    name.len() > 3 && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+}
+
+/// The names that stand in the code of src/config as text of their own.
+fn variables() -> BTreeSet<String> {
+    let code = files(&repository().join("src/config"), ".rs");
+    let code: String = code.iter().map(|path| fs::read_to_string(path).expect("UTF-8")).collect();
+    let found: BTreeSet<String> =
+        code.split('"').filter(|text| is_variable(text)).map(ToOwned::to_owned).collect();
+    assert!(found.contains("DATABASE_URL") && found.contains("BIND"), "{found:?}");
+    found
+}
+
+#[test]
+fn every_variable_is_documented_and_every_documented_one_is_read() {
+    let first = rows("docs/configuration.md").into_iter().filter_map(|row| row.into_iter().next());
+    let documented: BTreeSet<String> = first.flat_map(|cell| quoted_variables(&cell)).collect();
+    assert_eq!(documented, variables(), "docs/configuration.md (left) against src/config");
+}
+
+#[test]
+fn the_packages_configuration_has_every_variable_and_no_other() {
+    let file = read("packaging/wxauth.env");
+    let lines = file.lines().filter_map(|line| line.strip_prefix('#')?.split_once('='));
+    let named = lines.map(|(name, _)| name).filter(|name| is_variable(name));
+    let without_files = named.map(|name| name.trim_end_matches("_FILE").to_owned());
+    let named: BTreeSet<String> = without_files.collect();
+    assert_eq!(named, variables(), "packaging/wxauth.env (left) against src/config");
+}
+
+#[test]
+fn both_pages_on_http_list_the_errors_as_they_are() {
+    let errors = |page| -> Vec<Vec<String>> {
+        let is_error =
+            |row: &Vec<String>| row.get(1).is_some_and(|code| code.parse::<u32>().is_ok());
+        rows(page).into_iter().filter(is_error).collect()
+    };
+    let name = |row: &Vec<String>| row.get(2).expect("a name").trim_matches('`').to_owned();
+    let (english, chinese) = (errors("docs/http.md"), errors("docs/http.zh-CN.md"));
+
+    let mut names: Vec<String> = english.iter().map(name).collect();
+    let key = |row: &Vec<String>| row.get(..3).expect("three cells").to_vec();
+    assert_eq!(
+        english.iter().map(key).collect::<Vec<_>>(),
+        chinese.iter().map(key).collect::<Vec<_>>()
+    );
+    let mut known = error::NAMES.map(ToOwned::to_owned).to_vec();
+    names.sort();
+    known.sort();
+    assert_eq!(names, known);
+
+    let code = read("src/error.rs");
+    for row in &chinese {
+        let (name, toast) = (name(row), row.get(3).expect("a sentence"));
+        let line = code.lines().find(|line| line.contains(&format!("\"{name}\", ")));
+        assert!(line.is_some_and(|line| line.contains(toast.as_str())), "{name}: {toast}");
+    }
+}
+
+#[test]
+fn every_command_stands_in_the_docs() {
+    let docs: String = files(&repository().join("docs"), ".md")
+        .iter()
+        .map(|path| fs::read_to_string(path).expect("UTF-8"))
+        .collect();
+    let command = Arguments::command();
+    for command in command.get_subcommands() {
+        let leaves: Vec<_> = command.get_subcommands().map(|leaf| leaf.get_name()).collect();
+        let name = command.get_name();
+        let all: Vec<String> = match leaves.is_empty() {
+            true => vec![format!("wxauth {name}")],
+            false => leaves.iter().map(|leaf| format!("wxauth {name} {leaf}")).collect(),
+        };
+        for words in all {
+            assert!(docs.contains(&words), "no page has {words:?}");
+        }
+    }
+}
+
+#[test]
+fn the_readmes_are_short_and_have_the_same_figures() {
+    let (english, chinese) = (read("README.md"), read("README.zh-CN.md"));
+    for text in [&english, &chinese] {
+        assert!(text.lines().count() <= 150);
+    }
+    let figures = |text: &str| -> Vec<String> {
+        let rows = text.lines().filter(|line| line.starts_with("| ") && line.contains(" % |"));
+        rows.map(|row| row.split(" | ").skip(1).collect::<Vec<_>>().join(" | ")).collect()
+    };
+    assert!(figures(&english).len() > 4);
+    assert_eq!(figures(&english), figures(&chinese));
+}
+
+#[test]
+fn every_link_of_every_page_leads_somewhere() {
+    let pages = files(repository(), ".md");
+    assert!(pages.len() > 10, "{pages:?}");
+    let broken: Vec<String> = pages.iter().flat_map(|page| links::broken(page)).collect();
+    assert!(broken.is_empty(), "{broken:#?}");
+}
