@@ -129,6 +129,28 @@ fn every_command_stands_in_the_docs() {
     }
 }
 
+/// The page itself is compared with what a server tells, in the contract's tests.
+#[test]
+fn alerts_and_dashboard_ask_for_metrics_that_are_there() {
+    let page = read("docs/metrics.md");
+    let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
+    for path in ["packaging/prometheus/wxauth.rules.yaml", "packaging/grafana/wxauth.json"] {
+        let text = read(path);
+        let names = text.split(|c| !is_name(c)).filter(|name| name.starts_with("wxauth_"));
+        let families: BTreeSet<&str> = names.map(family).collect();
+        assert!(families.len() > 2, "{path}: {families:?}");
+        for family in families {
+            assert!(page.contains(&format!("`{family}`")), "{path} asks for {family}");
+        }
+    }
+}
+
+/// A histogram's series are called after it.
+fn family(series: &str) -> &str {
+    let endings = ["_bucket", "_count", "_sum"];
+    endings.iter().find_map(|ending| series.strip_suffix(ending)).unwrap_or(series)
+}
+
 #[test]
 fn the_readmes_are_short_and_have_the_same_figures() {
     let (english, chinese) = (read("README.md"), read("README.zh-CN.md"));
