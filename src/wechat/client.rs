@@ -60,13 +60,18 @@ impl WeChat {
         code: &LoginCode,
         metrics: &Exchanges,
     ) -> Result<Session, ExchangeError> {
-        let _permit = self.upstream.exchanges.try_acquire().map_err(|_| ExchangeError::Busy)?;
-        let quota = self.upstream.quota.ask().map_err(|left| {
+        let Upstream { exchanges, connections, quota, budget, .. } = &*self.upstream;
+        let _permit = exchanges.try_acquire().map_err(|_| ExchangeError::Busy)?;
+        let begun = Instant::now();
+        let waiting = timeout(*budget - self.min_attempt(), connections.acquire());
+        let Ok(Ok(_connection)) = waiting.await else {
+            return Err(ExchangeError::Busy);
+        };
+        let quota = quota.ask().map_err(|left| {
             let cause = "WeChat is not asked for a while, as the app's quota is used up";
             ExchangeError::QuotaExhausted(cause.to_owned(), left)
         })?;
-        let begun = Instant::now();
-        let answer = self.ask_in_time(code, &quota, metrics, begun + self.upstream.budget).await;
+        let answer = self.ask_in_time(code, &quota, metrics, begun + *budget).await;
         metrics.ended(begun.elapsed());
         answer
     }
@@ -94,7 +99,7 @@ impl WeChat {
                 return end(attempt, quota);
             };
             let pause = if retry.at_once { None } else { pauses.next() }.unwrap_or_default();
-            if Instant::now() + pause + self.min_answer() >= deadline {
+            if Instant::now() + pause + self.min_attempt() >= deadline {
                 return end(attempt, quota);
             }
             log::debug!("asking WeChat again in {} ms: {}", pause.as_millis(), attempt.name());
@@ -169,7 +174,7 @@ impl WeChat {
         let kept = Rc::clone(&client.borrow());
         let url = format!("{}?{query}", host.url);
         let sending = Sending::connecting_until(self.connect_until(deadline));
-        let fetching = timeout(left(deadline), self.send(&sending, &kept, &url));
+        let fetching = timeout(left(deadline), send(&sending, &kept, &url));
         let fetched = fetching.await.unwrap_or_else(|_| {
             Err(if sending.may_have_been_sent() {
                 Attempt::Timeout
@@ -183,27 +188,6 @@ impl WeChat {
         fetched
     }
 
-    async fn send(
-        &self,
-        sending: &Rc<Sending>,
-        client: &awc::Client,
-        url: &str,
-    ) -> Result<Fetched, Attempt> {
-        let no_room = |_| Attempt::NoConnection("too many connections to WeChat".to_owned());
-        let _connection = self.upstream.connections.acquire().await.map_err(no_room)?;
-        let sent = sending.run(client.get(url).send()).await;
-        let mut response = sent.map_err(|error| no_answer(&error))?;
-        let status = response.status();
-        // Good and bad answers alike come with 200.
-        if status.as_u16() != 200 {
-            return Err(Attempt::Transport(format!("WeChat answered HTTP {status}")));
-        }
-        let body = response.body().limit(MAX_ANSWER_BYTES).await;
-        let body = body
-            .map_err(|error| Attempt::Transport(format!("WeChat's answer broke off: {error}")))?;
-        Ok(Fetched { date: response.headers().get(DATE).cloned(), body })
-    }
-
     fn connect_until(&self, deadline: Instant) -> Instant {
         let hosts = u32::try_from(self.clients.len()).unwrap_or(u32::MAX).max(1);
         let longest = MAX_CONNECT.min(self.upstream.budget / hosts);
@@ -212,6 +196,11 @@ impl WeChat {
 
     fn min_answer(&self) -> Duration {
         MIN_ANSWER.min(self.upstream.budget / 4)
+    }
+
+    /// As much again for the connection: a host that had less is not to blame.
+    fn min_attempt(&self) -> Duration {
+        self.min_answer() * 2
     }
 }
 
@@ -232,6 +221,20 @@ pub(super) struct Fetched {
 pub(super) fn query(credentials: &str, code: &str) -> String {
     let code: String = form_urlencoded::byte_serialize(code.as_bytes()).collect();
     format!("{credentials}&js_code={code}")
+}
+
+async fn send(sending: &Rc<Sending>, client: &awc::Client, url: &str) -> Result<Fetched, Attempt> {
+    let sent = sending.run(client.get(url).send()).await;
+    let mut response = sent.map_err(|error| no_answer(&error))?;
+    let status = response.status();
+    // Good and bad answers alike come with 200.
+    if status.as_u16() != 200 {
+        return Err(Attempt::Transport(format!("WeChat answered HTTP {status}")));
+    }
+    let body = response.body().limit(MAX_ANSWER_BYTES).await;
+    let body =
+        body.map_err(|error| Attempt::Transport(format!("WeChat's answer broke off: {error}")))?;
+    Ok(Fetched { date: response.headers().get(DATE).cloned(), body })
 }
 
 fn end(attempt: Attempt, quota: &Permission<'_>) -> Result<Session, ExchangeError> {

@@ -56,3 +56,34 @@ async fn kept_connections_that_all_fall_silent_cost_one_login_not_one_each() {
     page.post_code(&code).await.assert_ok();
     assert_eq!(world.wechat.exchanges_of(&code), 1, "the first never arrived");
 }
+
+#[actix_rt::test]
+async fn a_login_that_gets_no_turn_in_time_consumes_nothing_and_may_come_again() {
+    let world = World::with_rate_limit(None);
+    let server = world.server_with(&[("WX_TIMEOUT_MS", "4000")]);
+    let page = server.client();
+    world.wechat.hold();
+
+    // More than there are connections, 128.
+    let posts = (0..200).map(|number| {
+        let (page, code) = (page.clone(), world.wechat.login(&format!("user{number}")));
+        actix_rt::spawn(async move { (page.post_code(&code).await, code) })
+    });
+    let mut queued = Vec::new();
+    for post in posts.collect::<Vec<_>>() {
+        let (answer, code) = post.await.expect("no post panics");
+        if answer.status == 504 {
+            continue;
+        }
+        answer.assert_error(503, 50301, "busy", false);
+        assert_eq!(answer.header("retry-after"), Some("1"));
+        assert_eq!(world.wechat.exchanges_of(&code), 0, "it is not consumed");
+        queued.push(code);
+    }
+    world.wechat.release();
+
+    assert!(!queued.is_empty() && queued.len() <= 72, "{}", queued.len());
+    for code in queued.iter().take(3) {
+        page.post_code(code).await.assert_ok();
+    }
+}
