@@ -99,7 +99,7 @@ async fn every_answer_carries_a_request_id_the_callers_if_it_is_sane() {
 }
 
 #[actix_rt::test]
-async fn a_missing_table_is_an_internal_error_that_tells_the_caller_nothing() {
+async fn what_the_database_refuses_is_logged_whole_and_tells_the_caller_nothing() {
     let world = World::new();
     let server = world.server();
     let page = server.client();
@@ -107,9 +107,10 @@ async fn a_missing_table_is_an_internal_error_that_tells_the_caller_nothing() {
 
     let answer = page.json("/code2Session", json!({"jsCode": world.wechat.login("alice")})).await;
 
-    answer.assert_error(500, 50000, "internal_error", false);
+    answer.assert_error(503, 50300, "database_unavailable", false);
     assert!(!String::from_utf8_lossy(&answer.body).contains("sessions"));
-    server.wait_for_line("error=internal_error cause:");
+    let line = server.wait_for_line("error=database_unavailable cause:");
+    assert!(line.contains(" ERROR ") && line.contains("doesn't exist"), "{line}");
 }
 
 #[actix_rt::test]

@@ -35,6 +35,8 @@ pub struct Log {
     /// Answers that no page may get.
     pub odd: Vec<String>,
     pub slowest: Duration,
+    /// When which answers came: 200, or 503.
+    pub answers: Vec<(Instant, u16)>,
 }
 
 #[derive(Default)]
@@ -53,6 +55,12 @@ pub struct Load {
 impl Load {
     /// On a thread of its own, so that a test that blocks slows no page down.
     pub fn start(server: &Server, wechat: &Sandbox) -> Self {
+        Self::start_as(server, wechat, "page")
+    }
+
+    /// With users whose names begin so, beside those of another load.
+    pub fn start_as(server: &Server, wechat: &Sandbox, prefix: &str) -> Self {
+        let prefix = prefix.to_owned();
         let shared = Arc::new(Shared::default());
         let (noting, wechat) = (Arc::clone(&shared), wechat.clone());
         let base_url = format!("http://{}", server.address());
@@ -61,6 +69,7 @@ impl Load {
                 let client = Client::new(&base_url);
                 let page = |number| Page {
                     number,
+                    prefix: prefix.clone(),
                     client: client.clone(),
                     wechat: wechat.clone(),
                     shared: Arc::clone(&noting),
@@ -123,6 +132,7 @@ impl Drop for Load {
 
 struct Page {
     number: usize,
+    prefix: String,
     client: Client,
     wechat: Sandbox,
     shared: Arc<Shared>,
@@ -132,7 +142,7 @@ impl Page {
     /// One user after the other, until one is answered what it should not be, or the load is over.
     async fn live(self) {
         for round in 0_usize.. {
-            let name = format!("page{}-{round}", self.number);
+            let name = format!("{}{}-{round}", self.prefix, self.number);
             let phone_number = format!("135{:02}{:06}", self.number, round);
             if self.go_through(&name, &phone_number).await.is_none() {
                 return;
@@ -185,7 +195,11 @@ impl Page {
             let body = body.to_string().into_bytes();
             let answer = self.client.try_send("POST", path, &headers, body).await;
             let elapsed = begun.elapsed();
-            self.change(|log| log.slowest = log.slowest.max(elapsed));
+            let status = answer.as_ref().map_or(0, |answer| answer.status);
+            self.change(|log| {
+                log.slowest = log.slowest.max(elapsed);
+                log.answers.push((Instant::now(), status));
+            });
             match answer {
                 Ok(answer) if answer.status == 200 => {
                     sleep(THINK).await;
