@@ -43,7 +43,10 @@ fn parse(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let is_mysql = url.scheme() == "mysql" && url.has_host() && url.fragment().is_none();
     let name = url.path().strip_prefix('/')?;
-    (is_mysql && !name.is_empty() && !name.contains(['/', '@'])).then_some(url)
+    // An account that stands behind the name of the database is what such a character cut off.
+    let has_account_behind = url.query().is_some_and(|query| query.contains('@'));
+    let names_one = !name.is_empty() && !name.contains(['/', '@']) && !has_account_behind;
+    (is_mysql && names_one).then_some(url)
 }
 
 fn check_parameters(url: &Url) -> Result<()> {

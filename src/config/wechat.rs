@@ -110,10 +110,9 @@ impl ApiHost {
         if has_more || name.is_empty() {
             return None;
         }
-        // A port that is no number is taken for none.
-        let port = match uri.port() {
-            Some(port) => port.as_str().parse().ok().filter(|port| *port > 0)?,
-            None if uri.authority()?.as_str().ends_with(':') => return None,
+        // By the text, as a port that is no number would be taken for none.
+        let port = match uri.authority()?.as_str().strip_prefix(uri.host()?)?.strip_prefix(':') {
+            Some(port) => port.parse().ok().filter(|port| *port > 0)?,
             None if is_https => 443,
             None => 80,
         };
