@@ -15,7 +15,7 @@ use super::edge::Edge;
 use super::endpoints::Readiness;
 use super::proxies::TrustedProxies;
 use super::request::BodyRoom;
-use super::stopping::{Stage, Stopping, end_in_time, signalled};
+use super::stopping::{Signals, Stage, Stopping, end_in_time};
 use super::systemd;
 use super::workers::Workers;
 use crate::arrivals::Arrivals;
@@ -145,17 +145,17 @@ async fn run(
     };
     let address = listener.local_addr()?;
     let acceptor = Acceptor::new(listener)?;
+    let signals = Signals::take()?;
     log::info!("listening on http://{address}");
     systemd::tell_ready();
     let signal_and_drain = async {
-        signalled().await?;
+        signals.first().await;
         stopping.enter(Stage::Leaving);
         sleep(drain).await;
-        io::Result::Ok(())
     };
     tokio::select! {
         () = acceptor.accept(workers) => {}
-        done = signal_and_drain => done?,
+        () = signal_and_drain => {}
     }
     end_in_time();
     let open = if is_own { acceptor.close(workers).await? } else { acceptor.leave() };

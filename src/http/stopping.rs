@@ -5,7 +5,7 @@ use std::process;
 use std::thread;
 use std::time::Duration;
 
-use actix_rt::signal::unix::{SignalKind, signal};
+use actix_rt::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::systemd;
@@ -54,26 +54,40 @@ impl Stopping {
     }
 }
 
-/// Waits for SIGTERM or SIGINT. From then on a second one ends the process at once.
-pub async fn signalled() -> io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut next = async move || {
+/// SIGTERM and SIGINT.
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// From now on neither ends the process by itself.
+    pub fn take() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Returns at the first. A second one ends the process at once.
+    pub async fn first(mut self) {
+        let name = self.next().await;
+        log::info!("{name}: finishing what is under way");
+        systemd::tell_stopping();
+        actix_rt::spawn(async move {
+            let name = self.next().await;
+            log::warn!("{name} again: ending at once");
+            log::logger().flush();
+            process::exit(1);
+        });
+    }
+
+    async fn next(&mut self) -> &'static str {
         tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
         }
-    };
-    let name = next().await;
-    log::info!("{name}: finishing what is under way");
-    systemd::tell_stopping();
-    actix_rt::spawn(async move {
-        let name = next().await;
-        log::warn!("{name} again: ending at once");
-        log::logger().flush();
-        process::exit(1);
-    });
-    Ok(())
+    }
 }
 
 /// Ends the process when its time is over, whatever the database, WeChat or a caller still does. A
