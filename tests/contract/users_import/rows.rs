@@ -83,10 +83,14 @@ fn every_bad_row_is_rejected_with_its_line_and_reason_and_the_others_go_in() {
         ("bad9,,123,852,", "phone is not 4 to 15 digits"),
         ("bad10,,12345678,HK,", "country_code is not"),
         ("bad11,,,,yesterday", "created_at is not a time"),
-        ("bad12,,,,0000-00-00 00:00:00", "created_at is not a time"),
-        ("bad13,,,,1970-01-01 00:00:00", "created_at is before"),
+        ("bad12,,,,7/1/2019", "created_at is not a time"),
+        ("bad13,,,,1990-01-01 00:00:00", "created_at is before"),
         ("bad14,,,,2999-01-01 00:00:00", "created_at is in the future"),
         ("good,,13580007777,,", "an earlier row gives this openid another phone"),
+        ("bad20,,1.358E+10,,", "has rounded the number"),
+        ("bad21,,12345678,0,", "country_code is not"),
+        ("bad22,,12345678,000,", "country_code is not"),
+        ("bad23,,12345678,00000,", "country_code is not"),
         ("bad15,,", "more or fewer fields"),
         ("bad16,,,,,", "more or fewer fields"),
         ("\"bad17\nbad18\",,,,", "a quote may be open"),
@@ -183,6 +187,11 @@ fn times_come_in_many_forms() {
         "2019-07-01T04:30:00Z",
         "2019-07-01T12:30:00+08:00",
         "2019/7/1 4:30",
+        "2019.7.1 4:30",
+        "2019年7月1日 4:30",
+        "20190701043000",
+        "2019-07-01T12:30:00+0800",
+        "2019-07-01 12:30:00 +0800",
         "1561955400",
         "1561955400000",
     ];
@@ -195,4 +204,82 @@ fn times_come_in_many_forms() {
 
     let stored = world.database.column("created_at", "FROM users");
     assert_eq!(stored, vec![Some("2019-07-01 04:30:00.000".to_owned()); times.len()]);
+}
+
+#[test]
+fn numbers_come_as_spreadsheets_and_old_tables_write_them() {
+    let world = migrated_world();
+    let mainland = "13580006666 13580006666 86";
+    let foreign = "+85212345678 12345678 852";
+    let cases = [
+        ("13580006666", "0086", mainland),
+        ("13580006666", "086", mainland),
+        ("13580006666", "86.0", mainland),
+        ("13580006666", "＋８６", mainland),
+        ("13580006666.0", "", mainland),
+        ("8613580006666", "", mainland),
+        ("8613580006666", "86", mainland),
+        ("008613580006666", "", mainland),
+        ("008613580006666", "0086", mainland),
+        ("+86 135-8000-6666", "", mainland),
+        ("135 8000 6666", "", mainland),
+        ("(135)80006666", "", mainland),
+        ("１３５８０００６６６６", "", mainland),
+        ("\t13580006666", "", mainland),
+        ("'13580006666", "", mainland),
+        ("\"=\"\"13580006666\"\"\"", "", mainland),
+        ("12345678", "00852", foreign),
+        ("0085212345678", "852", foreign),
+        ("+852 1234 5678", "0852", foreign),
+    ];
+    let mut text = String::from("openid,phone,country_code\n");
+    for (number, (phone, code, _)) in cases.iter().enumerate() {
+        writeln!(text, "user{number},{phone},{code}").expect("text grows");
+    }
+
+    assert_counts(&import(&world, &TemporaryFile::new("users.csv", text)), &[("rejected", 0)]);
+
+    for (number, (phone, code, expected)) in cases.iter().enumerate() {
+        let user = format!("FROM users WHERE openid = 'user{number}'");
+        let columns = "CONCAT_WS(' ', phone_number, pure_phone_number, country_code)";
+        let stored = world.database.value(columns, &user);
+        assert_eq!(stored.as_deref(), Some(*expected), "{phone} and {code}");
+    }
+}
+
+#[test]
+fn no_date_is_no_reason_to_lose_a_user() {
+    let world = migrated_world();
+    let dates =
+        ["0000-00-00 00:00:00", "0000-00-00", "0", "1970-01-01 00:00:00", "0000-00-00T00:00:00Z"];
+    let mut text = String::from("openid,phone,created_at\n");
+    for (number, date) in dates.iter().enumerate() {
+        writeln!(text, "user{number},13580006666,{date}").expect("text grows");
+    }
+
+    let summary = import(&world, &TemporaryFile::new("users.csv", text));
+
+    assert_counts(&summary, &[("imported", dates.len() as u64), ("rejected", 0)]);
+    let recent = "FROM users WHERE created_at > UTC_TIMESTAMP(3) - INTERVAL 1 HOUR";
+    assert_eq!(world.database.count(recent), dates.len() as u64);
+}
+
+#[test]
+fn a_file_in_another_encoding_is_refused_by_its_name() {
+    let world = migrated_world();
+    let text = "openid,昵称\noAlice,微信\n";
+    let utf16: Vec<u8> =
+        std::iter::once(0xfeff).chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let gbk = b"openid,\xea\xc7\xb3\xc6\noAlice,\xce\xa2\xd0\xc5\n".to_vec();
+    for (content, encoding) in [(utf16, "UTF-16"), (gbk, "not UTF-8")] {
+        let file = TemporaryFile::new("users.csv", content);
+        let done = world.run(&["users", "import", file.path()]);
+        assert_eq!(done.code, Some(1), "{}", done.stderr);
+        assert!(
+            done.stderr.contains(file.path()) && done.stderr.contains(encoding),
+            "{}",
+            done.stderr
+        );
+    }
+    assert_eq!(world.database.count("FROM users"), 0);
 }

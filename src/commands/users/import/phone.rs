@@ -13,6 +13,10 @@ const MAINLAND_DIGITS: usize = 11;
 /// The longest is E.164's, the shortest that of small countries.
 const FOREIGN_DIGITS: std::ops::RangeInclusive<usize> = 4..=15;
 const COUNTRY_CODE_DIGITS: std::ops::RangeInclusive<usize> = 1..=4;
+/// What people and spreadsheets write between digits, and around them: a tab or an apostrophe keeps
+/// a spreadsheet from taking the number for one.
+const BETWEEN_DIGITS: &[char] =
+    &['-', '(', ')', '.', '/', '\'', '"', '=', '\u{2010}', '\u{2011}', '\u{2013}'];
 
 /// WeChat gives a mainland number as its digits, and a foreign one with a plus and its country code
 /// before them.
@@ -24,12 +28,12 @@ pub fn parse(
     country_code: Option<&str>,
     created_at: Option<NaiveDateTime>,
 ) -> Result<Phone, &'static str> {
-    let country_code = country_code.map(|code| code.strip_prefix('+').unwrap_or(code));
-    if country_code.is_some_and(|code| !is_digits(code, COUNTRY_CODE_DIGITS)) {
-        return Err("country_code is not 1 to 4 digits");
-    }
+    let country_code = country_code.map(calling_code).transpose()?;
+    let country_code = country_code.as_deref();
+    let text = digits(text)?;
     let (country_code, pure) = match (text.strip_prefix('+'), country_code) {
-        (None, code) => (code.unwrap_or(MAINLAND), text),
+        (None, None | Some(MAINLAND)) => (MAINLAND, without_mainland_code(&text)),
+        (None, Some(code)) => (code, text.as_str()),
         (Some(digits), Some(code)) => {
             (code, digits.strip_prefix(code).ok_or("phone begins with another country_code")?)
         }
@@ -55,6 +59,48 @@ pub fn parse(
         country_code: country_code.to_owned(),
         watermark: created_at.map_or(0, |time| time.and_utc().timestamp()),
     })
+}
+
+/// `86` of `0086`, `086`, `+86` and `86.0`: no calling code begins with 0.
+fn calling_code(text: &str) -> Result<String, &'static str> {
+    let code = digits(text)?;
+    let code = code.trim_start_matches(['+', '0']);
+    match is_digits(code, COUNTRY_CODE_DIGITS) {
+        true => Ok(code.to_owned()),
+        false => Err("country_code is not 1 to 4 digits, the first of them not 0"),
+    }
+}
+
+/// A mainland number with its code before it, and nothing that says so, is still no other.
+fn without_mainland_code(text: &str) -> &str {
+    let bare = text.strip_prefix(MAINLAND);
+    bare.filter(|bare| bare.len() == MAINLAND_DIGITS && bare.starts_with('1')).unwrap_or(text)
+}
+
+/// The digits that are meant, behind a plus where there is one: what spreadsheets and people add is
+/// taken away, but a number that was rounded has lost digits that nobody can give back.
+fn digits(text: &str) -> Result<String, &'static str> {
+    let text: String = text.chars().map(half_width).collect();
+    if text.contains(['e', 'E']) {
+        return Err("a spreadsheet has rounded the number: export it as text");
+    }
+    // How a column of numbers with a fraction shows a whole one.
+    let text = text.strip_suffix(".0").unwrap_or(&text);
+    let bare: String =
+        text.chars().filter(|c| !c.is_whitespace() && !BETWEEN_DIGITS.contains(c)).collect();
+    // 00 is how one dials a plus.
+    Ok(match bare.strip_prefix("00") {
+        Some(rest) if !rest.is_empty() => format!("+{rest}"),
+        _ => bare,
+    })
+}
+
+/// Chinese keyboards write digits as wide as characters.
+fn half_width(c: char) -> char {
+    match c {
+        '０'..='９' | '＋' | '－' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+        _ => c,
+    }
 }
 
 fn is_digits(text: &str, lengths: std::ops::RangeInclusive<usize>) -> bool {

@@ -17,8 +17,16 @@ const TIMES: &[&str] = &[
     "%Y-%m-%d %H:%M",
     "%Y/%m/%d %H:%M:%S%.f",
     "%Y/%m/%d %H:%M",
+    "%Y.%m.%d %H:%M:%S%.f",
+    "%Y.%m.%d %H:%M",
+    "%Y年%m月%d日 %H:%M:%S",
+    "%Y年%m月%d日 %H:%M",
+    "%Y%m%d%H%M%S",
 ];
-const DATES: &[&str] = &["%Y-%m-%d", "%Y/%m/%d"];
+const DATES: &[&str] = &["%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y年%m月%d日", "%Y%m%d"];
+/// RFC 3339, but for the colon in the offset, or with a space before it.
+const TIMES_WITH_OFFSET: &[&str] =
+    &["%Y-%m-%dT%H:%M:%S%.f%z", "%Y-%m-%d %H:%M:%S%.f%z", "%Y-%m-%d %H:%M:%S%.f %z"];
 /// WeChat's first year: anything before is no time at all, such as seconds read as milliseconds.
 const FIRST_YEAR: i32 = 2011;
 /// How far the other server's clock may be ahead of the database's.
@@ -58,6 +66,7 @@ impl Rows {
         };
         let created_at = match field(record, columns.created_at)? {
             None => None,
+            Some(text) if is_no_date(text) => None,
             Some(text) => Some(self.time(text)?),
         };
         let country_code = field(record, columns.country_code)?;
@@ -73,7 +82,7 @@ impl Rows {
 
     fn time(&self, text: &str) -> Result<NaiveDateTime, &'static str> {
         let time = since_1970(text)
-            .or_else(|| DateTime::parse_from_rfc3339(text).ok().map(|time| time.naive_utc()))
+            .or_else(|| time_with_offset(text))
             .or_else(|| local_time(text)?.checked_sub_offset(self.utc_offset))
             .ok_or("created_at is not a time such as 2019-07-01 12:30:00")?;
         if time < self.earliest {
@@ -96,6 +105,22 @@ fn field(record: &ByteRecord, column: Option<usize>) -> Result<Option<&str>, &'s
         return Err("a value holds a line break: a quote may be open before it");
     }
     Ok(Some(text).filter(|text| !NOTHING.contains(text)))
+}
+
+/// What databases and spreadsheets write where there is no date, which is no reason to lose a user.
+fn is_no_date(text: &str) -> bool {
+    let zeros = text.chars().all(|c| matches!(c, '0' | '-' | '/' | ':' | '.' | ' ' | 'T' | 'Z'));
+    zeros
+        || text.starts_with("1970-01-01")
+        || text.starts_with("1970/1/1")
+        || text.starts_with("1900-01-0")
+}
+
+fn time_with_offset(text: &str) -> Option<NaiveDateTime> {
+    let rfc_3339 = DateTime::parse_from_rfc3339(text).ok();
+    let other = |form: &&str| DateTime::parse_from_str(text, form).ok();
+    let time = rfc_3339.or_else(|| TIMES_WITH_OFFSET.iter().find_map(other))?;
+    Some(time.naive_utc())
 }
 
 /// Seconds have ten digits since 2001 and until 2286, milliseconds thirteen.

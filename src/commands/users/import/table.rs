@@ -51,6 +51,7 @@ impl Table {
         // A record of another length is a bad row, not the end of everything.
         let mut reader = ReaderBuilder::new().flexible(true).from_reader(input);
         let header = reader.byte_headers().map_err(|error| unreadable(&name, &error))?.clone();
+        require_utf8(&name, &header)?;
         let columns = columns(&name, &header)?;
         Ok(Self { name, reader, header, columns, length })
     }
@@ -86,6 +87,19 @@ impl Table {
         let read = self.reader.read_byte_record(record);
         read.map_err(|error| unreadable(&self.name, &error).into())
     }
+}
+
+/// Refuses a file whose first line is in another encoding: what would be read of it is not what
+/// stands there. UTF-16 has a zero byte beside each of our letters.
+fn require_utf8(name: &str, header: &ByteRecord) -> Result<()> {
+    let bytes = header.as_slice();
+    let is_utf16 =
+        bytes.contains(&0) || bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
+    if is_utf16 || str::from_utf8(bytes).is_err() {
+        let encoding = if is_utf16 { "it is in UTF-16" } else { "it is not UTF-8, perhaps GBK" };
+        return Err(format!("{name} cannot be read: {encoding}; save it as CSV in UTF-8").into());
+    }
+    Ok(())
 }
 
 /// Names no value: where the header is missing, it is a row, with a key in it perhaps.
