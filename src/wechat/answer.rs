@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
 use super::errcodes::{Class, Errcode};
 use super::exchange::Session;
@@ -31,7 +32,7 @@ pub struct Refusal {
 #[derive(Deserialize)]
 struct Json {
     openid: Option<String>,
-    session_key: Option<String>,
+    session_key: Option<Zeroizing<String>>,
     unionid: Option<String>,
     errcode: Option<Number>,
     errmsg: Option<String>,

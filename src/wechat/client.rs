@@ -19,7 +19,7 @@ use super::exchange::{ExchangeError, Session};
 use super::quota::Permission;
 use super::upstream::{MAX_CONNECTIONS, Place, Upstream};
 use crate::metrics::Exchanges;
-use crate::values::LoginCode;
+use crate::values::{LoginCode, Secret};
 
 /// WeChat's answers are below 300 bytes.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
@@ -109,7 +109,7 @@ impl WeChat {
     }
 
     /// Where to ask again, if the code is surely not consumed.
-    fn retry(&self, place: usize, attempt: &Attempt, credentials: &Arc<str>) -> Option<Retry> {
+    fn retry(&self, place: usize, attempt: &Attempt, credentials: &Arc<Secret>) -> Option<Retry> {
         match attempt {
             Attempt::NoConnection(_) => {
                 let next = self.upstream.hosts.choose();
@@ -218,9 +218,9 @@ pub(super) struct Fetched {
 }
 
 /// What comes after the `?`. Secret.
-pub(super) fn query(credentials: &str, code: &str) -> String {
+pub(super) fn query(credentials: &Secret, code: &str) -> String {
     let code: String = form_urlencoded::byte_serialize(code.as_bytes()).collect();
-    format!("{credentials}&js_code={code}")
+    format!("{}&js_code={code}", credentials.expose())
 }
 
 async fn send(sending: &Rc<Sending>, client: &awc::Client, url: &str) -> Result<Fetched, Attempt> {

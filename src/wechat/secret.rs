@@ -17,7 +17,7 @@ pub struct AppSecret {
 
 struct Current {
     secret: Secret,
-    credentials: Arc<str>,
+    credentials: Arc<Secret>,
     last_look: Option<Instant>,
 }
 
@@ -37,19 +37,19 @@ impl AppSecret {
         Self { config: config.clone(), current: Mutex::new(current) }
     }
 
-    /// The part of the query that tells WeChat who asks. Secret.
-    pub fn credentials(&self) -> Arc<str> {
+    /// The part of the query that tells WeChat who asks.
+    pub fn credentials(&self) -> Arc<Secret> {
         Arc::clone(&self.lock().credentials)
     }
 
     /// WeChat does not accept these credentials: returns whether there are others by now.
-    pub fn has_changed_from(&self, refused: &Arc<str>) -> bool {
+    pub fn has_changed_from(&self, refused: &Arc<Secret>) -> bool {
         let mut current = self.lock();
         let is_due = current.last_look.is_none_or(|last| last.elapsed() >= LOOKS_APART);
-        if current.credentials == *refused && is_due {
+        if Arc::ptr_eq(&current.credentials, refused) && is_due {
             self.look(&mut current);
         }
-        current.credentials != *refused
+        !Arc::ptr_eq(&current.credentials, refused)
     }
 
     /// Reads the file again, because the operator says so.
@@ -87,8 +87,8 @@ impl AppSecret {
     }
 }
 
-fn credentials(appid: &str, secret: &Secret) -> Arc<str> {
+fn credentials(appid: &str, secret: &Secret) -> Arc<Secret> {
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.append_pair("appid", appid).append_pair("secret", secret.expose());
-    query.append_pair("grant_type", "authorization_code").finish().into()
+    Arc::new(Secret::new(query.append_pair("grant_type", "authorization_code").finish()))
 }
