@@ -201,7 +201,7 @@ impl Phones {
         phone: &Phone,
         budget: &mut Budget,
     ) -> Result<()> {
-        let is_known = ring.user.phone.as_ref().is_some_and(|stored| stored.is_same_number(phone));
+        let is_known = ring.user.phone.as_ref().is_some_and(|stored| stored.is_settled_by(phone));
         if is_known || self.store.save_phone(openid, phone.clone(), budget).await? {
             return Ok(());
         }

@@ -33,10 +33,17 @@ fn replace_phone(
     let Some(stored) = stored else {
         return Ok(false);
     };
-    if let Some(replaced) = read_phone(stored) {
-        if replaced.is_same_number(phone) || replaced.watermark > phone.watermark {
-            return Ok(true);
-        }
+    let stored = read_phone(stored);
+    if stored.as_ref().is_some_and(|stored| stored.is_settled_by(phone)) {
+        return Ok(true);
+    }
+    let watermark = users::phone_watermark.eq(watermark_column(phone.watermark));
+    if stored.as_ref().is_some_and(|stored| stored.is_same_number(phone)) {
+        let change = (watermark, users::updated_at.eq(UtcNow));
+        diesel::update(user).set(change).execute(connection)?;
+        return Ok(true);
+    }
+    if let Some(replaced) = stored {
         diesel::insert_into(phone_history::table)
             .values((
                 phone_history::openid.eq(openid.as_str()),
@@ -52,7 +59,7 @@ fn replace_phone(
         users::phone_number.eq(&phone.phone_number),
         users::pure_phone_number.eq(&phone.pure_phone_number),
         users::country_code.eq(&phone.country_code),
-        users::phone_watermark.eq(watermark_column(phone.watermark)),
+        watermark,
         users::phone_updated_at.eq(UtcNow.nullable()),
         users::updated_at.eq(UtcNow),
     );

@@ -16,6 +16,14 @@ pub struct Phone {
 }
 
 impl Phone {
+    /// Whether `other` changes nothing about this stored phone: it comes from older data, or from
+    /// the same. The same number from newer data does: it moves the watermark forward, or an older
+    /// replay of a third number would pass.
+    pub fn is_settled_by(&self, other: &Self) -> bool {
+        let is_same = self.watermark == other.watermark && self.is_same_number(other);
+        is_same || self.watermark > other.watermark
+    }
+
     /// Whether the number is the same, whenever it was authorised.
     pub fn is_same_number(&self, other: &Self) -> bool {
         self.phone_number == other.phone_number

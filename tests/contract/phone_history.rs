@@ -44,6 +44,26 @@ async fn a_changed_phone_goes_to_the_history_and_a_replay_brings_nothing_back() 
     assert_eq!(history, [Some("13580000001".to_owned()), Some("13580000002".to_owned())]);
 }
 
+/// A is authorised twice; then an attacker replays data of B from in between.
+#[actix_rt::test]
+async fn a_number_that_is_authorised_again_is_safe_from_replays_of_what_came_before() {
+    let world = World::new();
+    let server = world.server();
+    let page = server.client();
+    let openid = page.log_in(&world, "alice").await;
+    let data = |options| world.wechat.phone_with("alice", options);
+    let stored =
+        || world.database.value("CONCAT(phone_number, ' ', phone_updated_at)", "FROM users");
+    page.post_phone(&openid, &data(phone("13580000001", now() - 300))).await.assert_ok();
+    let first = stored();
+
+    page.post_phone(&openid, &data(phone("13580000001", now() - 100))).await.assert_ok();
+    page.post_phone(&openid, &data(phone("13580000002", now() - 200))).await.assert_ok();
+
+    assert_eq!(stored(), first);
+    assert_eq!(world.database.count("FROM phone_history"), 0);
+}
+
 #[actix_rt::test]
 async fn concurrent_changes_leave_the_newest_phone_and_a_history_without_gaps() {
     let world = World::new();
