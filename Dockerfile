@@ -1,0 +1,24 @@
+# Two stages: what builds stays behind. The steps are scripts, so that they can be tried without
+# a container: packaging/container/.
+ARG DEBIAN=bookworm
+
+FROM rust:1.95-slim-$DEBIAN AS build
+WORKDIR /src
+COPY packaging/container/build-dependencies packaging/container/
+RUN packaging/container/build-dependencies
+COPY . .
+RUN cargo build --release --locked --package wxauth
+
+FROM debian:$DEBIAN-slim
+COPY packaging/container/run-dependencies /tmp/
+RUN /tmp/run-dependencies && rm /tmp/run-dependencies
+COPY --from=build /src/target/release/wxauth /usr/bin/
+USER wxauth
+# Every address, since the container has its own.
+ENV BIND=0.0.0.0:8080
+EXPOSE 8080
+# /healthz, because a database that is down must not get every server restarted.
+HEALTHCHECK --interval=10s --timeout=12s --start-period=40s CMD ["wxauth", "healthcheck"]
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["/usr/bin/wxauth"]
+CMD ["serve"]
