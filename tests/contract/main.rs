@@ -30,6 +30,7 @@ mod late_login;
 mod logs;
 mod metrics;
 mod migrate_status;
+mod miniprogram;
 mod nginx;
 mod phone_history;
 mod properties;
