@@ -1,5 +1,7 @@
 //! Statements of concurrent requests, joined into one: each request still gets its own outcome.
 
+use wxauth_sandbox::EncryptedData;
+
 use crate::harness::{Answer, METRICS, Open, Reader, Server, World, numbers};
 
 /// Two that write, and the one that never does.
@@ -198,23 +200,22 @@ async fn however_many_writes_wait_for_a_lock_keys_are_read() {
     let world = World::new();
     let server = world.server_with(&[("WORKERS", "1"), ("DATABASE_POOL_SIZE", "300")]);
     let page = server.client();
-    let tap = |name: &str, openid: &str| {
+    let tap = |openid: &str, data: EncryptedData| {
         let (page, openid) = (page.clone(), openid.to_owned());
-        let data = world.wechat.phone(name);
         actix_rt::spawn(async move { page.post_phone(&openid, &data).await })
     };
-    let alice = page.log_in(&world, "alice").await;
-    tap("alice", &alice).await.expect("no tap panics").assert_ok();
+    let (alice, stored) = (page.log_in(&world, "alice").await, world.wechat.phone("alice"));
+    tap(&alice, stored.clone()).await.expect("no tap panics").assert_ok();
     let mut users = Vec::new();
     for name in names(WRITES) {
         let openid = page.log_in(&world, &name).await;
-        users.push((name, openid));
+        users.push((openid, world.wechat.phone(&name)));
     }
     let lock = world.database.begin("SELECT id FROM users FOR UPDATE");
 
-    let writes: Vec<_> = users.iter().map(|(name, openid)| tap(name, openid)).collect();
+    let writes: Vec<_> = users.iter().map(|(openid, data)| tap(openid, data.clone())).collect();
     world.database.wait_for_statements("SELECT `users`", 200).await;
-    tap("alice", &alice).await.expect("no tap panics").assert_ok();
+    tap(&alice, stored).await.expect("no tap panics").assert_ok();
 
     let waiting = writes.iter().filter(|write| !write.is_finished()).count();
     assert_eq!(waiting, WRITES, "alice was answered before any of them");

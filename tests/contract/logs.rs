@@ -119,7 +119,8 @@ async fn no_secret_reaches_the_log(format: &str, debug: &str, trace: &str) {
     );
     let data = world.wechat.phone("alice");
     let body = json!({"openid": openid, "encryptedData": data.encrypted_data, "iv": data.iv});
-    page.json("/getWXUserPhone", body).await.assert_error(500, 50000, "internal_error", false);
+    let refused = page.json("/getWXUserPhone", body).await;
+    refused.assert_error(503, 50300, "database_unavailable", false);
     secrets.push("13580006666".to_owned());
     server.signal("TERM");
     let (_, log) = server.wait();

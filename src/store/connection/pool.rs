@@ -30,6 +30,7 @@ const MIN_GENERATION: Duration = Duration::from_secs(1);
 
 pub struct Pool {
     slots: r2d2::Pool<Slots>,
+    max_idle: u32,
     target: Target,
     generation: Mutex<Generation>,
     /// Whether a thread has not come back, and no connection was made since.
@@ -63,7 +64,8 @@ impl Pool {
             .build_unchecked(Slots);
         let generation =
             Mutex::new(Generation { number: 0, begun: None, last_success: Instant::now() });
-        Self { slots, target: Target::of(config), generation, is_doubted: AtomicBool::new(false) }
+        let (max_idle, target) = (config.pool_size, Target::of(config));
+        Self { slots, max_idle, target, generation, is_doubted: AtomicBool::new(false) }
     }
 
     /// A connection of the present generation: an idle one, or a new one. Blocks.
@@ -78,11 +80,14 @@ impl Pool {
         Ok(Lease { slot, connection, generation, retires })
     }
 
-    /// Takes back a connection that has just worked.
+    /// Takes back a connection that has just worked. It is closed if there are enough: r2d2 makes
+    /// a slot for whoever comes while none is idle, also if another is given back meanwhile.
     pub fn give_back(&self, lease: Lease) {
         let Lease { mut slot, connection, generation, retires } = lease;
         self.lock().last_success = Instant::now();
-        slot.0 = Some(Idle { connection, generation, retires });
+        if self.slots.state().idle_connections < self.max_idle {
+            slot.0 = Some(Idle { connection, generation, retires });
+        }
     }
 
     /// A connection turned out to be dead: those as old as it may be so too, as after a restart of
