@@ -14,7 +14,7 @@ use listenfd::ListenFd;
 use super::outcome::{Outcome, Result};
 use crate::config::{self, Config, DatabaseConfig};
 use crate::error;
-use crate::http::{self, Listener};
+use crate::http::{self, Ground, Listener};
 use crate::metrics::{Metrics, Words};
 use crate::phone;
 use crate::sealing::Sealing;
@@ -22,7 +22,7 @@ use crate::store::{self, SchemaState, Store, StoreError};
 use crate::wechat::{self, Upstream};
 
 /// How long a database that does not answer at start is waited for.
-const PATIENCE: Duration = Duration::from_secs(30);
+const DATABASE_WAIT: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_secs(1);
 /// Connections that wait to be accepted; one beyond that tries again a second later. The system
 /// may allow fewer (net.core.somaxconn).
@@ -53,28 +53,34 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         reload_on_hangup(Arc::clone(&wechat), sealing.clone())?;
         let store = Store::new(&config.database, &metrics.store)?;
         let state = wait_for_database(&store).await?;
-        if arguments.migrate {
-            migrate(&config.database)?;
-        } else if let SchemaState::Pending(count) = state {
-            return Err(format!(
-                "the database lacks {count} migrations of this binary: \
-                 run `wxauth migrate`, or serve with --migrate"
-            )
-            .into());
-        }
-        let listener = match ListenFd::from_env().take_tcp_listener(0) {
-            Ok(Some(listener)) => Listener::HandedOver(listener),
-            Ok(None) => Listener::Own(listen("BIND", config.bind)?),
-            Err(error) => {
-                return Err(format!("LISTEN_FDS hands over no TCP socket: {error}").into());
-            }
-        };
-        let metrics_bind = config.metrics_bind;
+        expect_schema(state, &config.database, arguments.migrate)?;
+        let listener = own_or_handed_over(config.bind)?;
         let metrics_listener =
-            metrics_bind.map(|address| listen("METRICS_BIND", address)).transpose()?;
-        http::serve(config, store, sealing, wechat, metrics, listener, metrics_listener).await?;
+            config.metrics_bind.map(|address| listen("METRICS_BIND", address)).transpose()?;
+        let ground = Ground { config, store, sealing, wechat, metrics };
+        http::serve(ground, listener, metrics_listener).await?;
         Ok(Outcome::Done)
     })
+}
+
+fn expect_schema(state: SchemaState, database: &DatabaseConfig, may_migrate: bool) -> Result<()> {
+    match state {
+        _ if may_migrate => migrate(database),
+        SchemaState::Current => Ok(()),
+        SchemaState::Pending(count) => Err(format!(
+            "the database lacks {count} migrations of this binary: \
+             run `wxauth migrate`, or serve with --migrate"
+        )
+        .into()),
+    }
+}
+
+fn own_or_handed_over(bind: SocketAddr) -> Result<Listener> {
+    match ListenFd::from_env().take_tcp_listener(0) {
+        Ok(Some(listener)) => Ok(Listener::HandedOver(listener)),
+        Ok(None) => listen("BIND", bind).map(Listener::Own),
+        Err(error) => Err(format!("LISTEN_FDS hands over no TCP socket: {error}").into()),
+    }
 }
 
 /// SIGHUP, an admin's "reload", reads again what may change under a running server. It is heard
@@ -109,7 +115,7 @@ fn open_listener(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 async fn wait_for_database(store: &Store) -> Result<SchemaState> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + DATABASE_WAIT;
     loop {
         let error = match store.schema_state().await {
             Ok(state) => return Ok(state),
@@ -117,7 +123,7 @@ async fn wait_for_database(store: &Store) -> Result<SchemaState> {
             Err(error) => return Err(error.to_string().into()),
         };
         if Instant::now() + PAUSE >= deadline {
-            let seconds = PATIENCE.as_secs();
+            let seconds = DATABASE_WAIT.as_secs();
             return Err(format!("the database did not answer for {seconds} s: {error}").into());
         }
         log::warn!("waiting for the database: {error}");

@@ -134,10 +134,10 @@ pub struct OpenConnections {
 
 impl OpenConnections {
     /// Returns when all have ended, or after this long.
-    pub async fn end(&self, patience: Duration) {
+    pub async fn end(&self, time: Duration) {
         // MAX_CONNECTIONS is far below what a u32 holds.
         let all = self.slots.acquire_many(self.limit as u32);
-        let _ = timeout(patience, all).await;
+        let _ = timeout(time, all).await;
     }
 }
 

@@ -21,4 +21,4 @@ mod systemd;
 mod workers;
 
 pub use self::endpoints::PATHS;
-pub use self::server::{Listener, serve};
+pub use self::server::{Ground, Listener, serve};

@@ -5,8 +5,8 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_rt::Arbiter;
 use actix_rt::time::{sleep, timeout};
+use actix_rt::{Arbiter, ArbiterHandle};
 use actix_web::web::Data;
 
 use super::accepting::Acceptor;
@@ -15,7 +15,10 @@ use super::edge::Edge;
 use super::endpoints::Readiness;
 use super::proxies::TrustedProxies;
 use super::request::BodyRoom;
-use super::stopping::{Signals, Stage, Stopping, end_in_time};
+use super::stopping::{
+    LAST_ANSWERS, LAST_COUNTS, LAST_LOGINS, LAST_REQUESTS, Signals, Stage, Stopping, UNDER_WAY,
+    end_in_time,
+};
 use super::systemd;
 use super::workers::Workers;
 use crate::arrivals::Arrivals;
@@ -30,16 +33,6 @@ use crate::sealing::Sealing;
 use crate::store::Store;
 use crate::wechat::Upstream;
 
-/// Between the last connection that is accepted and the end of idle ones: who sends one request
-/// after the other hears `Connection: close` in this time.
-const LAST_REQUESTS: Duration = Duration::from_secs(1);
-/// What is left then to requests under way, to their last answers, to logins whose caller is gone,
-/// and to counts that are not stored yet: together less than orchestrators have patience.
-const UNDER_WAY: Duration = Duration::from_secs(18);
-const LAST_ANSWERS: Duration = Duration::from_secs(1);
-const LAST_LOGINS: Duration = Duration::from_secs(4);
-const LAST_COUNTS: Duration = Duration::from_secs(3);
-
 /// Where connections come from.
 pub enum Listener {
     Own(TcpListener),
@@ -47,89 +40,134 @@ pub enum Listener {
     HandedOver(TcpListener),
 }
 
+/// What the server stands on.
+pub struct Ground {
+    pub config: Config,
+    pub store: Store,
+    pub sealing: Sealing,
+    pub wechat: Arc<Upstream>,
+    pub metrics: Arc<Metrics>,
+}
+
 /// Serves until SIGTERM or SIGINT; requests under way are finished first. Prometheus is answered
 /// on a listener of its own, if there is one.
 pub async fn serve(
-    config: Config,
-    store: Store,
-    sealing: Sealing,
-    wechat: Arc<Upstream>,
-    metrics: Arc<Metrics>,
+    ground: Ground,
     listener: Listener,
     metrics_listener: Option<TcpListener>,
 ) -> io::Result<()> {
-    // One thread for what outlives requests: exchanges with WeChat, and what runs now and then.
-    let background = Arbiter::new().handle();
-    let arrivals = Arc::new(Arrivals::new(store.clone(), metrics.waiting_requests.clone()));
-    let failed_phones = Arc::new(FailedPhones::new(config.failed_phones_per_minute));
-    let key_ages = Arc::new(KeyAges::new());
-    let parts = Parts {
-        store: store.clone(),
-        sealing: sealing.clone(),
-        wechat,
-        arrivals: Arc::clone(&arrivals),
-        failed_phones: Arc::clone(&failed_phones),
-        metrics: Arc::clone(&metrics),
-    };
-    let logins = Logins::new(&config, parts, &background);
-    let phones = Phones {
-        store: store.clone(),
-        sealing,
-        arrivals: Arc::clone(&arrivals),
-        key_ages: Arc::clone(&key_ages),
-        failed_phones,
-        metrics: Arc::clone(&metrics),
-        appid: config.wechat.appid.clone(),
-        max_age: config.phone_data_max_age,
-        grace: config.login_grace,
-    };
-    background.spawn(async move { arrivals.poll().await });
-    let (flushing, flushed_store) = (Arc::clone(&key_ages), store.clone());
-    background.spawn(async move { flushing.flush_now_and_then(&flushed_store).await });
-    let damage_report = Arc::new(DamageReport::new(Arc::clone(&metrics)));
-    let reporting = Arc::clone(&damage_report);
-    background.spawn(async move { reporting.now_and_then().await });
-    let (purged_store, purge_metrics, every) =
-        (store.clone(), Arc::clone(&metrics), config.purge_interval);
-    background.spawn(async move {
-        Purge::new(&purged_store, every, &purge_metrics.purges).now_and_then().await;
-    });
-
-    if config.trusted_proxies.is_empty() {
+    if ground.config.trusted_proxies.is_empty() {
         log::info!("TRUSTED_PROXIES is not set: no limit counts by address");
     }
+    // One thread for what outlives requests: exchanges with WeChat, and what runs now and then.
+    let background = Arbiter::new().handle();
+    let verbs = Verbs::new(&ground, &background);
+    let reports = Reports::start(&ground, &verbs, &background);
     let stopping = Stopping::new();
-    let readiness = Data::new(Readiness::new(store.clone()));
-    let edge = Edge {
-        readiness: readiness.clone(),
-        stopping: stopping.clone(),
-        metrics: Arc::clone(&metrics),
-        proxies: Arc::new(TrustedProxies::new(config.trusted_proxies)),
-    };
-    let shared = Shared {
-        logins: Data::new(logins.clone()),
-        phones: Data::new(phones),
-        readiness,
-        response_shape: Data::new(config.response_shape),
-        body_room: Data::new(BodyRoom::new()),
-        stopping: Data::new(stopping.clone()),
-        edge,
-    };
+    let logins = verbs.logins.clone();
+    let shared = shared(&ground, verbs, &stopping);
+    let metrics = Arc::clone(&ground.metrics);
     let metrics_server =
         metrics_listener.map(|listener| metrics::serve(metrics, listener)).transpose()?;
-    let workers = Workers::start(config.workers, &shared);
-    run(listener, &workers, &stopping, config.drain).await?;
+    let workers = Workers::start(ground.config.workers, &shared);
+    run(listener, &workers, &stopping, ground.config.drain).await?;
 
     logins.finish(LAST_LOGINS).await;
-    damage_report.tell();
-    if timeout(LAST_COUNTS, key_ages.flush(&store)).await.is_err() {
-        log::warn!("the last counts of key ages are lost: the database does not take them");
-    }
+    reports.finish(&ground.store).await;
     if let Some(metrics_server) = metrics_server {
         metrics_server.stop(false).await;
     }
     log::info!("stopped");
     Ok(())
+}
+
+/// The two verbs, and what they share.
+struct Verbs {
+    logins: Logins,
+    phones: Phones,
+    arrivals: Arc<Arrivals>,
+    key_ages: Arc<KeyAges>,
+}
+
+impl Verbs {
+    fn new(ground: &Ground, background: &ArbiterHandle) -> Self {
+        let Ground { config, store, sealing, wechat, metrics } = ground;
+        let arrivals = Arc::new(Arrivals::new(store.clone(), metrics.waiting_requests.clone()));
+        let failed_phones = Arc::new(FailedPhones::new(config.failed_phones_per_minute));
+        let key_ages = Arc::new(KeyAges::new());
+        let parts = Parts {
+            store: store.clone(),
+            sealing: sealing.clone(),
+            wechat: Arc::clone(wechat),
+            arrivals: Arc::clone(&arrivals),
+            failed_phones: Arc::clone(&failed_phones),
+            metrics: Arc::clone(metrics),
+        };
+        let phones = Phones {
+            store: store.clone(),
+            sealing: sealing.clone(),
+            arrivals: Arc::clone(&arrivals),
+            key_ages: Arc::clone(&key_ages),
+            failed_phones,
+            metrics: Arc::clone(metrics),
+            appid: config.wechat.appid.clone(),
+            max_age: config.phone_data_max_age,
+            grace: config.login_grace,
+        };
+        Self { logins: Logins::new(config, parts, background), phones, arrivals, key_ages }
+    }
+}
+
+/// What is counted in memory and told now and then, and at the end.
+struct Reports {
+    key_ages: Arc<KeyAges>,
+    damage: Arc<DamageReport>,
+}
+
+impl Reports {
+    /// Starts everything that runs beside requests.
+    fn start(ground: &Ground, verbs: &Verbs, background: &ArbiterHandle) -> Self {
+        let (arrivals, key_ages) = (Arc::clone(&verbs.arrivals), Arc::clone(&verbs.key_ages));
+        background.spawn(async move { arrivals.poll().await });
+        let (flushed, store) = (Arc::clone(&key_ages), ground.store.clone());
+        background.spawn(async move { flushed.flush_now_and_then(&store).await });
+        let damage = Arc::new(DamageReport::new(Arc::clone(&ground.metrics)));
+        let telling = Arc::clone(&damage);
+        background.spawn(async move { telling.now_and_then().await });
+        let (store, metrics) = (ground.store.clone(), Arc::clone(&ground.metrics));
+        let every = ground.config.purge_interval;
+        background.spawn(async move {
+            Purge::new(&store, every, &metrics.purges).now_and_then().await;
+        });
+        Self { key_ages, damage }
+    }
+
+    async fn finish(&self, store: &Store) {
+        self.damage.tell();
+        if timeout(LAST_COUNTS, self.key_ages.flush(store)).await.is_err() {
+            log::warn!("the last counts of key ages are lost: the database does not take them");
+        }
+    }
+}
+
+/// What the handlers of every worker share.
+fn shared(ground: &Ground, verbs: Verbs, stopping: &Stopping) -> Shared {
+    let readiness = Data::new(Readiness::new(ground.store.clone()));
+    let edge = Edge {
+        readiness: readiness.clone(),
+        stopping: stopping.clone(),
+        metrics: Arc::clone(&ground.metrics),
+        proxies: Arc::new(TrustedProxies::new(ground.config.trusted_proxies.clone())),
+    };
+    Shared {
+        logins: Data::new(verbs.logins),
+        phones: Data::new(verbs.phones),
+        readiness,
+        response_shape: Data::new(ground.config.response_shape),
+        body_room: Data::new(BodyRoom::new()),
+        stopping: Data::new(stopping.clone()),
+        edge,
+    }
 }
 
 /// Accepts until a signal and the drain after it, then ends what is open.

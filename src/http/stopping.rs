@@ -10,8 +10,16 @@ use tokio::sync::watch;
 
 use super::systemd;
 
-/// What SIGTERM leaves, once the listener is closed: below the 30 s after which orchestrators lose
-/// their patience.
+/// Between the last connection that is accepted and the end of idle ones: who sends one request
+/// after the other hears `Connection: close` in this time.
+pub const LAST_REQUESTS: Duration = Duration::from_secs(1);
+/// What is left then to requests under way, to their last answers, to logins whose caller is gone,
+/// and to counts that are not stored yet: together less than orchestrators wait.
+pub const UNDER_WAY: Duration = Duration::from_secs(18);
+pub const LAST_ANSWERS: Duration = Duration::from_secs(1);
+pub const LAST_LOGINS: Duration = Duration::from_secs(4);
+pub const LAST_COUNTS: Duration = Duration::from_secs(3);
+/// What SIGTERM leaves, once the listener is closed: below the 30 s after which orchestrators kill.
 const LAST_MOMENT: Duration = Duration::from_secs(29);
 
 /// How far the server is on its way to the end; each stage keeps what the one before it brought.

@@ -151,9 +151,9 @@ impl Logins {
     }
 
     /// Waits until no login is under way, at most this long.
-    pub async fn finish(&self, patience: Duration) {
+    pub async fn finish(&self, limit: Duration) {
         const PAUSE: Duration = Duration::from_millis(20);
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now() + limit;
         while self.inside.codes.running() > 0 && Instant::now() < deadline {
             sleep(PAUSE).await;
         }

@@ -19,11 +19,11 @@ use crate::config::DatabaseConfig;
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 /// How long a migration waits for another process that migrates: the longest that changing a large
 /// table may take.
-const LOCK_PATIENCE: Duration = Duration::from_secs(60 * 60);
+const LOCK_WAIT: Duration = Duration::from_secs(60 * 60);
 /// Between two lines in the log that say so.
 const LOCK_SECONDS: i64 = 30;
 /// How long somebody who has run a migration may take to record it: they do it at once.
-const RECORD_PATIENCE: Duration = Duration::from_secs(5);
+const RECORD_WAIT: Duration = Duration::from_secs(5);
 const RECORD_PAUSE: Duration = Duration::from_millis(100);
 
 /// Parts of the messages of a statement that was run before: MariaDB's and MySQL's.
@@ -83,11 +83,11 @@ pub fn migrate(config: &DatabaseConfig) -> Result<Vec<String>, StoreError> {
 }
 
 fn wait_for_lock(connection: &mut MysqlConnection) -> Result<(), StoreError> {
-    let deadline = Instant::now() + LOCK_PATIENCE;
+    let deadline = Instant::now() + LOCK_WAIT;
     let mut wait_seconds = 0;
     while !lock(connection, wait_seconds).map_err(|error| StoreError::from(classify(&error)))? {
         if Instant::now() >= deadline {
-            let minutes = LOCK_PATIENCE.as_secs() / 60;
+            let minutes = LOCK_WAIT.as_secs() / 60;
             let cause = format!("another process has been migrating for {minutes} minutes");
             return Err(StoreError::Unavailable(cause));
         }
@@ -138,7 +138,7 @@ fn wait_for_record(
 ) -> Result<(), StoreError> {
     let name = migration.name();
     log::warn!("{name} failed: waiting whether another process has run it");
-    let deadline = Instant::now() + RECORD_PATIENCE;
+    let deadline = Instant::now() + RECORD_WAIT;
     while Instant::now() < deadline {
         let applied = connection.applied_migrations().map_err(|_| failed(name, error))?;
         if applied.contains(&name.version()) {

@@ -21,7 +21,7 @@ use crate::sealing::Sealer;
 use crate::store::{Direct, SchemaState};
 
 /// All checks together; each takes milliseconds where the database is well.
-const PATIENCE: Duration = Duration::from_secs(15);
+const TIME_FOR_ALL: Duration = Duration::from_secs(15);
 
 /// A frozen database holds its client's thread for good, so the checks run on one that can be left
 /// alone.
@@ -38,7 +38,7 @@ pub fn skipped(reason: &str) -> Vec<Finding> {
 
 /// Everything that is found in time; the check that took too long has failed.
 fn collect(arriving: &Receiver<Finding>) -> Vec<Finding> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIME_FOR_ALL;
     let mut findings: Vec<Finding> = Vec::new();
     let mut is_over = false;
     for check in ALL {

@@ -86,11 +86,11 @@ impl Family {
     async fn addresses(&self) -> Vec<IpAddr> {
         self.ask_if_old();
         let mut receiver = self.known.subscribe();
-        let patience = receiver.borrow().patience();
+        let limit = receiver.borrow().limit();
         let answered = receiver.wait_for(|known| !known.is_asking);
-        match patience {
+        match limit {
             // The last good answer has to do, if this takes too long.
-            Some(patience) => drop(timeout(patience, answered).await),
+            Some(limit) => drop(timeout(limit, answered).await),
             None => drop(answered.await),
         }
         self.last_good()
@@ -123,7 +123,7 @@ impl Family {
 
 impl Known {
     /// How long an answer is still waited for where an older one can serve.
-    fn patience(&self) -> Option<Duration> {
+    fn limit(&self) -> Option<Duration> {
         let asked = self.asked.filter(|_| !self.addresses.is_empty());
         asked.map(|asked| SILENCE.saturating_sub(asked.elapsed()))
     }
