@@ -1,5 +1,6 @@
 //! Pages that log in and send their phones, many at once, and note what they were answered.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
@@ -55,22 +56,22 @@ pub struct Load {
 impl Load {
     /// On a thread of its own, so that a test that blocks slows no page down.
     pub fn start(server: &Server, wechat: &Sandbox) -> Self {
-        Self::start_as(server, wechat, "page")
+        Self::start_on(&[server], wechat)
     }
 
-    /// With users whose names begin so, beside those of another load.
-    pub fn start_as(server: &Server, wechat: &Sandbox, prefix: &str) -> Self {
-        let prefix = prefix.to_owned();
+    /// The same where a balancer gives each request to the next server.
+    pub fn start_on(servers: &[&Server], wechat: &Sandbox) -> Self {
         let shared = Arc::new(Shared::default());
         let (noting, wechat) = (Arc::clone(&shared), wechat.clone());
-        let base_url = format!("http://{}", server.address());
+        let base_urls: Vec<String> =
+            servers.iter().map(|server| format!("http://{}", server.address())).collect();
         let running = thread::spawn(move || {
             System::new().block_on(async move {
-                let client = Client::new(&base_url);
+                let clients: Vec<Client> = base_urls.iter().map(|url| Client::new(url)).collect();
                 let page = |number| Page {
                     number,
-                    prefix: prefix.clone(),
-                    client: client.clone(),
+                    requests: Cell::new(number),
+                    clients: clients.clone(),
                     wechat: wechat.clone(),
                     shared: Arc::clone(&noting),
                 };
@@ -132,8 +133,8 @@ impl Drop for Load {
 
 struct Page {
     number: usize,
-    prefix: String,
-    client: Client,
+    requests: Cell<usize>,
+    clients: Vec<Client>,
     wechat: Sandbox,
     shared: Arc<Shared>,
 }
@@ -142,7 +143,7 @@ impl Page {
     /// One user after the other, until one is answered what it should not be, or the load is over.
     async fn live(self) {
         for round in 0_usize.. {
-            let name = format!("{}{}-{round}", self.prefix, self.number);
+            let name = format!("page{}-{round}", self.number);
             let phone_number = format!("135{:02}{:06}", self.number, round);
             if self.go_through(&name, &phone_number).await.is_none() {
                 return;
@@ -190,10 +191,13 @@ impl Page {
     /// Posts until the answer is 200, and gives its body.
     async fn insist(&self, path: &str, body: &Value) -> Option<Value> {
         let headers = [("content-type", "application/json")];
+        // What was refused is asked again where it was: that process has exchanged the code.
+        self.requests.set(self.requests.get() + 1);
+        let client = &self.clients[self.requests.get() % self.clients.len()];
         while !self.shared.is_over.load(Ordering::SeqCst) {
             let begun = Instant::now();
             let body = body.to_string().into_bytes();
-            let answer = self.client.try_send("POST", path, &headers, body).await;
+            let answer = client.try_send("POST", path, &headers, body).await;
             let elapsed = begun.elapsed();
             let status = answer.as_ref().map_or(0, |answer| answer.status);
             self.change(|log| {

@@ -2,6 +2,7 @@
 //! nothing is answered wrongly, nobody waits long, and the server heals by itself.
 
 mod checker;
+mod checker_finds;
 mod footprint;
 mod kills;
 mod load;
