@@ -175,6 +175,8 @@ async fn statements_that_wait_for_a_lock_do_not_keep_others_waiting_with_them() 
     let server = world.server();
     let page = server.client();
     let openid = page.log_in(&world, "alice").await;
+    // Who is new would be stored beside alice's locked user, and so wait for her in the database.
+    page.log_in(&world, "bob").await;
     let lock = lock_keys(&world, &[openid]);
     let mut held = Vec::new();
     // As many as run at a time.
