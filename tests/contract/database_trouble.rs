@@ -125,9 +125,11 @@ async fn a_connection_that_was_made_after_a_failure_outlives_the_next_of_the_old
     };
     let at_work = async || {
         world.database.wait_for_statements("SELECT `sessions`", 2).await;
-        let running = "FROM information_schema.processlist \
-                       WHERE db = DATABASE() AND info LIKE 'SELECT `sessions`%' ORDER BY id";
-        let ids = world.database.column("id", running);
+        let running = format!(
+            "{} WHERE info LIKE 'SELECT `sessions`%' ORDER BY id",
+            world.database.connections()
+        );
+        let ids = world.database.column("id", &running);
         assert_eq!(ids.len(), 2, "both are still at work");
         ids.into_iter().flatten().collect::<Vec<_>>()
     };

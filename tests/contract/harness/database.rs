@@ -140,7 +140,7 @@ impl Database {
 
     /// Waits until a connection that was killed is gone.
     pub fn wait_for_its_end(&self, connection: &str) {
-        let running = format!("FROM information_schema.processlist WHERE id = {connection}");
+        let running = format!("{} WHERE id = {connection}", self.connections());
         let deadline = Instant::now() + LOCK_WAIT_PATIENCE;
         while self.count(&running) != 0 {
             assert!(Instant::now() < deadline, "{connection} goes on");
