@@ -8,7 +8,8 @@ use serde_json::Value;
 use wxauth::wechat::{Class, ERRCODES};
 use wxauth_sandbox::Fault;
 
-use crate::harness::{Relay, Server, World};
+use crate::faults::mariadb::Mariadb;
+use crate::harness::{Database, Relay, Server, World};
 
 const CHECKS: [&str; 17] = [
     "configuration",
@@ -217,6 +218,41 @@ fn privileges_that_the_server_needs_and_those_that_only_migrations_need_are_told
     assert_finds(&world, &variables, check, "ok", "may serve and migrate", "");
 
     world.database.execute(&format!("DROP USER {account}"));
+}
+
+#[test]
+fn a_session_that_a_proxy_meddles_with_is_told() {
+    let world = migrated();
+    let relay = Relay::rewriting(world.database.address(), "autocommit = 1", "autocommit = 0");
+    let url = world.database.url_through(&relay.address());
+    let variables = [("DATABASE_URL", url.as_str())];
+    let found = "autocommit is OFF, not ON";
+    assert_finds(&world, &variables, "database_session", "failed", found, "proxy");
+    let relay = Relay::rewriting(world.database.address(), "REPEATABLE READ", "READ COMMITTED ");
+    let url = world.database.url_through(&relay.address());
+    let variables = [("DATABASE_URL", url.as_str())];
+    let found = "is READ-COMMITTED, not REPEATABLE-READ";
+    assert_finds(&world, &variables, "database_session", "failed", found, "proxy");
+}
+
+#[test]
+fn limits_that_are_too_low_and_a_server_that_does_not_write_are_told() {
+    let options = ["--max-connections=20", "--max-prepared-stmt-count=500", "--read-only"];
+    let mariadb = Mariadb::start(&options);
+    let world = World::on(Database::that_dies_with(&mariadb.url()));
+    world.run(&["migrate"]).assert_ok();
+
+    let (limits, raise) = ("database_limits", "raise max_connections");
+    let pool_of = |size: &'static str| [("DATABASE_POOL_SIZE", size)];
+    assert_finds(&world, &pool_of("20"), limits, "failed", "takes up to 20 and some 800", raise);
+    assert_finds(&world, &pool_of("11"), limits, "warning", "of 20 in use", raise);
+    let raise = "raise max_prepared_stmt_count";
+    assert_finds(&world, &pool_of("7"), limits, "warning", "so that 1 fit", raise);
+    assert_finds(&world, &pool_of("2"), limits, "ok", "so that 6 fit", "");
+    let writer = "database_writer";
+    assert_finds(&world, &pool_of("2"), writer, "warning", "read_only is on", "the primary");
+    let found = "not encrypted, and on this machine";
+    assert_finds(&world, &pool_of("2"), "database_encryption", "ok", found, "");
 }
 
 #[test]

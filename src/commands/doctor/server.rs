@@ -6,6 +6,7 @@ use crate::store::{Encryption, GaleraNode, GroupMember, ServerFacts};
 
 /// Statements that one connection of a busy server keeps prepared.
 const STATEMENTS_A_CONNECTION: u64 = 40;
+const FOLLOW_THE_PRIMARY: &str = "point DATABASE_URL at what follows the primary";
 
 pub fn encryption(encryption: &Encryption) -> Finding {
     let Encryption { cipher, is_local, is_chain_checked, is_name_checked } = encryption;
@@ -27,15 +28,18 @@ pub fn encryption(encryption: &Encryption) -> Finding {
 
 pub fn limits(facts: &ServerFacts, pool_size: u32) -> Finding {
     let pool_size = u64::from(pool_size);
+    let statements = pool_size * STATEMENTS_A_CONNECTION;
     let told = |number: Option<u64>| number.map_or("?".to_owned(), |number| number.to_string());
+    let by_connections = facts.max_connections.and_then(|most| most.checked_div(pool_size));
+    let by_statements = facts.max_prepared_statements.and_then(|most| most.checked_div(statements));
     let found = format!(
         "connections: {} of {} in use; prepared statements: {} of {}; a server of this \
-         configuration takes up to {pool_size} and some {}",
+         configuration takes up to {pool_size} and some {statements}, so that {} fit",
         told(facts.connections),
         told(facts.max_connections),
         told(facts.prepared_statements),
         told(facts.max_prepared_statements),
-        pool_size * STATEMENTS_A_CONNECTION,
+        told(by_connections.into_iter().chain(by_statements).min()),
     );
     if facts.max_connections.is_some_and(|most| most <= pool_size) {
         let advice = "raise max_connections, or lower DATABASE_POOL_SIZE";
@@ -47,7 +51,7 @@ pub fn limits(facts: &ServerFacts, pool_size: u32) -> Finding {
         let advice = "with a second server this is too little: raise max_connections";
         return Finding::warning(LIMITS, found, advice);
     }
-    if is_tight(facts.max_prepared_statements, pool_size * STATEMENTS_A_CONNECTION) {
+    if is_tight(facts.max_prepared_statements, statements) {
         let advice = "raise max_prepared_stmt_count, or lower DATABASE_POOL_SIZE";
         return Finding::warning(LIMITS, found, advice);
     }
@@ -55,7 +59,7 @@ pub fn limits(facts: &ServerFacts, pool_size: u32) -> Finding {
 }
 
 pub fn writer(facts: &ServerFacts) -> Finding {
-    let ServerFacts { is_read_only, galera, group, .. } = facts;
+    let ServerFacts { is_read_only, galera, is_in_group, group, .. } = facts;
     if let Some(GaleraNode { cluster_size, is_ready, state }) = galera {
         let found = format!("a node of Galera ({state}), {cluster_size} in the cluster");
         return match (is_ready, *cluster_size) {
@@ -72,7 +76,15 @@ pub fn writer(facts: &ServerFacts) -> Finding {
         let found = format!("a member of Group Replication: {role}, {state}");
         return match (role.as_str(), state.as_str()) {
             ("PRIMARY", "ONLINE") => Finding::ok(WRITER, found),
-            _ => Finding::failed(WRITER, found, "point DATABASE_URL at what follows the primary"),
+            _ => Finding::failed(WRITER, found, FOLLOW_THE_PRIMARY),
+        };
+    }
+    if *is_in_group {
+        let found = "a member of Group Replication; its role is hidden from this account, which \
+                     lacks SELECT on performance_schema.replication_group_members";
+        return match is_read_only {
+            true => Finding::failed(WRITER, format!("{found}; read-only"), FOLLOW_THE_PRIMARY),
+            false => Finding::ok(WRITER, format!("{found}; takes writes")),
         };
     }
     match is_read_only {
@@ -120,12 +132,25 @@ mod tests {
         ] {
             assert_eq!(limits(&facts, 16).state, state, "{facts:?}");
         }
+        for (facts, fit) in [
+            (with(151, 16_382), "so that 9 fit"),
+            (with(151, 1_500), "so that 2 fit"),
+            (ServerFacts::default(), "so that ? fit"),
+        ] {
+            let found = limits(&facts, 16).found;
+            assert!(found.ends_with(fit), "{found}");
+        }
     }
 
     #[test]
     fn only_a_node_that_writes_is_well() {
         let galera = |cluster_size, is_ready| ServerFacts {
             galera: Some(GaleraNode { cluster_size, is_ready, state: "Synced".to_owned() }),
+            ..ServerFacts::default()
+        };
+        let hidden = |is_read_only| ServerFacts {
+            is_in_group: true,
+            is_read_only,
             ..ServerFacts::default()
         };
         let group = |role: &str, state: &str| ServerFacts {
@@ -141,6 +166,8 @@ mod tests {
             (group("PRIMARY", "ONLINE"), State::Ok),
             (group("SECONDARY", "ONLINE"), State::Failed),
             (group("PRIMARY", "ERROR"), State::Failed),
+            (hidden(false), State::Ok),
+            (hidden(true), State::Failed),
         ] {
             assert_eq!(writer(&facts).state, state, "{facts:?}");
         }

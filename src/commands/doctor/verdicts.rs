@@ -81,8 +81,11 @@ fn tried(name: &str, major: u32, minor: u32) -> &'static str {
         ("MySQL", 5, 6) | ("MySQL", 9, _) | ("MariaDB", 10, 11) | ("MariaDB", 11, 8) => {
             "which every test runs on"
         }
-        ("MySQL", 5..9, _) | ("MariaDB", 10, 5..) | ("MariaDB", 11, 0..8) => {
+        ("MySQL", 5..9, _) | ("MariaDB", 10, 12..) | ("MariaDB", 11, 0..8) => {
             "which lies between versions that every test runs on"
+        }
+        ("MariaDB", 10, 5..11) => {
+            "which was not tried; 10.11 is the oldest that every test runs on"
         }
         _ => "which was not tried",
     }
@@ -192,6 +195,24 @@ mod tests {
             ("new", State::Warning),
         ] {
             assert_eq!(version(&settings(text)).state, state, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_version_is_told_with_how_it_was_tried() {
+        for (text, tried) in [
+            ("5.6.24-log", "MySQL 5.6, which every test runs on"),
+            ("5.7.44", "MySQL 5.7, which lies between versions that every test runs on"),
+            ("8.4.6", "MySQL 8.4, which lies between versions that every test runs on"),
+            ("9.7.4", "MySQL 9.7, which every test runs on"),
+            ("10.6.22-MariaDB", "MariaDB 10.6, which was not tried; 10.11 is the oldest"),
+            ("10.11.19-MariaDB", "MariaDB 10.11, which every test runs on"),
+            ("11.4.7-MariaDB", "MariaDB 11.4, which lies between versions that every test runs on"),
+            ("11.8.3-MariaDB", "MariaDB 11.8, which every test runs on"),
+            ("12.1.2-MariaDB", "MariaDB 12.1, which was not tried"),
+        ] {
+            let found = version(&settings(text)).found;
+            assert!(found.starts_with(tried), "{found}");
         }
     }
 

@@ -10,7 +10,8 @@ use crate::store::error::Result;
 
 /// Numbers of the server's, by their names there.
 const VARIABLES: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name IN \
-     ('max_connections', 'max_prepared_stmt_count', 'read_only', 'super_read_only')";
+     ('max_connections', 'max_prepared_stmt_count', 'read_only', 'super_read_only', \
+     'group_replication_group_name')";
 const STATUS: &str = "SHOW GLOBAL STATUS WHERE Variable_name IN \
      ('Threads_connected', 'Prepared_stmt_count', \
      'wsrep_cluster_size', 'wsrep_ready', 'wsrep_local_state_comment')";
@@ -24,6 +25,8 @@ pub struct ServerFacts {
     pub prepared_statements: Option<u64>,
     pub is_read_only: bool,
     pub galera: Option<GaleraNode>,
+    pub is_in_group: bool,
+    /// `None` also where the account may not read it.
     pub group: Option<GroupMember>,
 }
 
@@ -90,6 +93,9 @@ fn facts(values: &HashMap<String, String>) -> ServerFacts {
             is_ready: is_on("wsrep_ready"),
             state: values.get("wsrep_local_state_comment").cloned().unwrap_or_default(),
         }),
+        is_in_group: values
+            .get("group_replication_group_name")
+            .is_some_and(|name| !name.is_empty()),
         group: None,
     }
 }

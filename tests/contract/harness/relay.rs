@@ -18,13 +18,26 @@ struct Inside {
     /// Connections whose number is below this are silent: what is sent over them is lost.
     silent_below: AtomicUsize,
     streams: Mutex<Vec<TcpStream>>,
+    /// What is passed on as something else of the same length.
+    rewritten: Option<(&'static [u8], &'static [u8])>,
 }
 
 impl Relay {
     pub fn to(target: &str) -> Self {
+        Self::with(target, Inside::default())
+    }
+
+    /// One that meddles, as a proxy may.
+    pub fn rewriting(target: &str, text: &'static str, as_text: &'static str) -> Self {
+        assert_eq!(text.len(), as_text.len(), "packets tell their length");
+        let rewritten = Some((text.as_bytes(), as_text.as_bytes()));
+        Self::with(target, Inside { rewritten, ..Inside::default() })
+    }
+
+    fn with(target: &str, inside: Inside) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("a bound listener has an address");
-        let inside = Arc::new(Inside::default());
+        let inside = Arc::new(inside);
         let (accepting, target) = (Arc::clone(&inside), target.to_owned());
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
@@ -91,10 +104,22 @@ impl Inside {
         let mut bytes = [0; 16 * 1_024];
         while let Ok(length @ 1..) = from.read(&mut bytes) {
             let is_silent = number < self.silent_below.load(Ordering::SeqCst);
+            self.rewrite(&mut bytes[..length]);
             if !is_silent && to.write_all(&bytes[..length]).is_err() {
                 break;
             }
         }
         let _ = to.shutdown(Shutdown::Both);
+    }
+
+    /// Within what was read at once, which a statement is.
+    fn rewrite(&self, bytes: &mut [u8]) {
+        let Some((text, as_text)) = self.rewritten else { return };
+        for start in 0..bytes.len().saturating_sub(text.len()) {
+            let place = &mut bytes[start..start + text.len()];
+            if place == text {
+                place.copy_from_slice(as_text);
+            }
+        }
     }
 }
