@@ -1,10 +1,9 @@
 //! TLS to the database: what DATABASE_URL asks for is given, or refused with what to do.
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
-use serde_json::Value;
 
 use crate::faults::mariadb::Mariadb;
-use crate::harness::{Database, Server, TemporaryFile, World};
+use crate::harness::{Database, Finished, Server, TemporaryFile, World};
 
 /// A server's certificate and key, and the authority that signed it.
 struct Certificates {
@@ -52,52 +51,139 @@ fn server_with(certificates: &Certificates, more: &[&str]) -> Mariadb {
 /// What is to become of a connection.
 #[derive(Debug, Clone, Copy)]
 enum Expected {
-    Encrypted,
+    /// With what doctor says of how it is verified.
+    Encrypted(&'static str),
     Plain,
     /// With a line that says this.
     Refused(&'static str),
 }
 use Expected::{Encrypted, Plain, Refused};
 
-const NO_TLS: Expected = Refused("is not encrypted, as DATABASE_URL asks");
-const UNPROVEN: Expected = Refused("--features bundled");
+const AUTHORITY: Expected = Encrypted("; the certificate's authority is checked, its name is not");
 const BAD_CERTIFICATE: Expected = Refused("certificate");
+/// What MariaDB says to who may not come in the clear, be it with another word than MySQL's.
+const TLS_DEMANDED: Expected = Refused("ask for it with ssl_mode=required and ssl_ca");
+
+/// What a server is asked for, and what becomes of it.
+struct Row {
+    /// `""` is none.
+    mode: &'static str,
+    names_authority: bool,
+    on: [Expected; 5],
+}
+
+/// The columns of the table.
+#[derive(Debug, Clone, Copy)]
+enum On {
+    /// A server with a certificate for its address, of the authority that is named.
+    Tls,
+    /// One that has no TLS.
+    NoTls,
+    /// One that takes nothing else.
+    Demanding,
+    /// One whose certificate is of another authority.
+    OtherAuthority,
+    /// One whose certificate is for another name.
+    OtherName,
+}
+
+const fn row(mode: &'static str, names_authority: bool, on: [Expected; 5]) -> Row {
+    Row { mode, names_authority, on }
+}
+
+#[cfg(not(feature = "bundled"))]
+const NO_TLS: Expected = Refused("is not encrypted, as DATABASE_URL asks");
+#[cfg(not(feature = "bundled"))]
+const UNPROVEN: Expected = Refused("--features bundled");
+/// MariaDB's Connector/C encrypts where an authority is named, and nowhere else.
+#[cfg(not(feature = "bundled"))]
+const ROWS: [Row; 12] = [
+    row("", false, [Plain, Plain, TLS_DEMANDED, Plain, Plain]),
+    row("", true, [AUTHORITY, NO_TLS, AUTHORITY, BAD_CERTIFICATE, AUTHORITY]),
+    row("disabled", false, [Plain, Plain, TLS_DEMANDED, Plain, Plain]),
+    row("disabled", true, [Plain, Plain, TLS_DEMANDED, Plain, Plain]),
+    row("preferred", false, [Plain, Plain, TLS_DEMANDED, Plain, Plain]),
+    row("preferred", true, [AUTHORITY, Plain, AUTHORITY, BAD_CERTIFICATE, AUTHORITY]),
+    row("required", false, [NO_TLS, NO_TLS, TLS_DEMANDED, NO_TLS, NO_TLS]),
+    row("required", true, [AUTHORITY, NO_TLS, AUTHORITY, BAD_CERTIFICATE, AUTHORITY]),
+    row("verify_ca", false, [UNPROVEN; 5]),
+    row("verify_ca", true, [UNPROVEN; 5]),
+    row("verify_identity", false, [UNPROVEN; 5]),
+    row("verify_identity", true, [UNPROVEN; 5]),
+];
+
+#[cfg(feature = "bundled")]
+const NOT_CHECKED: Expected = Encrypted("; the certificate is not checked");
+#[cfg(feature = "bundled")]
+const NAME: Expected = Encrypted("; the certificate's authority and name are checked");
+#[cfg(feature = "bundled")]
+const NO_TLS: Expected = Refused("SSL is required");
+#[cfg(feature = "bundled")]
+const NO_AUTHORITY: Expected = Refused("CA certificate is required");
+/// MySQL's own does as each mode says.
+#[cfg(feature = "bundled")]
+const ROWS: [Row; 12] = [
+    row("", false, [NOT_CHECKED, Plain, NOT_CHECKED, NOT_CHECKED, NOT_CHECKED]),
+    row("", true, [AUTHORITY, NO_TLS, AUTHORITY, BAD_CERTIFICATE, AUTHORITY]),
+    row("disabled", false, [Plain, Plain, TLS_DEMANDED, Plain, Plain]),
+    row("disabled", true, [Plain, Plain, TLS_DEMANDED, Plain, Plain]),
+    row("preferred", false, [NOT_CHECKED, Plain, NOT_CHECKED, NOT_CHECKED, NOT_CHECKED]),
+    row("preferred", true, [NOT_CHECKED, Plain, NOT_CHECKED, NOT_CHECKED, NOT_CHECKED]),
+    row("required", false, [NOT_CHECKED, NO_TLS, NOT_CHECKED, NOT_CHECKED, NOT_CHECKED]),
+    row("required", true, [NOT_CHECKED, NO_TLS, NOT_CHECKED, NOT_CHECKED, NOT_CHECKED]),
+    row("verify_ca", false, [NO_AUTHORITY; 5]),
+    row("verify_ca", true, [AUTHORITY, NO_TLS, AUTHORITY, BAD_CERTIFICATE, AUTHORITY]),
+    row("verify_identity", false, [NO_AUTHORITY; 5]),
+    row("verify_identity", true, [NAME, NO_TLS, NAME, BAD_CERTIFICATE, BAD_CERTIFICATE]),
+];
 
 #[track_caller]
-fn assert_connects(world: &World, query: &str, expected: Expected) {
-    let url = format!("{}{query}", world.database.url());
+fn assert_connects(world: &World, query: &str, on: On, expected: Expected) {
+    let url = format!("{}?{query}", world.database.url());
     let mut variables = world.variables();
     variables.retain(|(name, _)| *name != "DATABASE_URL");
     variables.push(("DATABASE_URL", url));
-    // A server that would serve goes on; one that may not ends at once, with one line.
-    let migrating = Server::spawn(&["migrate"], &variables, &[]);
-    let (status, log) = migrating.wait();
-    let tables = "FROM information_schema.tables WHERE table_schema = DATABASE()";
+    let doctor = Finished::of(&["doctor", "--json"], &variables, b"").json();
+    let finding = |check| {
+        let findings = doctor.as_array().expect("an array");
+        findings.iter().find(|finding| finding["check"] == check).expect("doctor knows")
+    };
+    let (connection, encryption) = (finding("database_connection"), finding("database_encryption"));
+    let found = encryption["found"].as_str().expect("a sentence");
     match expected {
         Refused(says) => {
-            assert_eq!(status.code(), Some(1), "{query}: {log}");
-            assert_eq!(log.lines().count(), 1, "{query}: {log}");
-            assert!(log.contains(says), "{query}: {log}");
-            assert_eq!(world.database.count(tables), 0, "{query}: nothing was sent in the clear");
+            assert_eq!(connection["state"], "failed", "{on:?} {query}: {found}");
+            assert!(connection.to_string().contains(says), "{on:?} {query}: {connection}");
         }
-        Encrypted | Plain => {
-            assert!(status.success(), "{query}: {log}");
-            let doctor = crate::harness::Finished::of(&["doctor", "--json"], &variables, b"");
-            let findings: Vec<Value> = serde_json::from_str(&doctor.stdout).expect("JSON");
-            let finding = findings.iter().find(|finding| finding["check"] == "database_encryption");
-            let found = finding.expect("doctor knows")["found"].as_str().expect("a sentence");
-            let is_encrypted = found.starts_with("encrypted with");
-            assert_eq!(is_encrypted, matches!(expected, Encrypted), "{query}: {found}");
+        Encrypted(verified) => {
+            assert!(found.starts_with("encrypted with"), "{on:?} {query}: {found}");
+            assert!(found.ends_with(verified), "{on:?} {query}: {found}");
         }
+        Plain => assert!(found.starts_with("not encrypted"), "{on:?} {query}: {found}"),
+    }
+    // A wrong password, which this may be, is waited for.
+    if let (Refused(says), false) = (expected, matches!(on, On::Demanding)) {
+        // A server that would serve goes on; one that may not ends at once, with one line.
+        let (status, log) = Server::spawn(&["migrate"], &variables, &[]).wait();
+        assert_eq!(status.code(), Some(1), "{on:?} {query}: {log}");
+        assert_eq!(log.lines().count(), 1, "{on:?} {query}: {log}");
+        assert!(log.contains(says), "{on:?} {query}: {log}");
+        let tables = "FROM information_schema.tables WHERE table_schema = DATABASE()";
+        assert_eq!(world.database.count(tables), 0, "{on:?} {query}: nothing was sent");
     }
 }
 
-/// One world a case, as the first success leaves tables.
 #[track_caller]
-fn assert_each(mariadb: &Mariadb, cases: &[(&str, Expected)]) {
-    for (query, expected) in cases {
-        let world = World::on(Database::that_dies_with(&mariadb.url()));
-        assert_connects(&world, query, *expected);
+fn assert_column(world: &World, on: On, certificates: &Certificates) {
+    for Row { mode, names_authority, on: expected } in ROWS {
+        let mut parameters = Vec::new();
+        if !mode.is_empty() {
+            parameters.push(format!("ssl_mode={mode}"));
+        }
+        if names_authority {
+            parameters.push(format!("ssl_ca={}", certificates.authority.path()));
+        }
+        assert_connects(world, &parameters.join("&"), on, expected[on as usize]);
     }
 }
 
@@ -105,51 +191,24 @@ fn assert_each(mariadb: &Mariadb, cases: &[(&str, Expected)]) {
 fn a_server_with_tls_gives_what_is_asked_for() {
     let certificates = Certificates::of("127.0.0.1");
     let mariadb = server_with(&certificates, &[]);
-    let ca = format!("ssl_ca={}", certificates.authority.path());
-    let other = Certificates::of("127.0.0.1");
-    let other_ca = format!("ssl_ca={}", other.authority.path());
-    let with = |mode: &str, ca: &str| format!("?ssl_mode={mode}&{ca}");
+    let world = World::on(Database::that_dies_with(&mariadb.url()));
+    assert_column(&world, On::Tls, &certificates);
+    assert_column(&world, On::OtherAuthority, &Certificates::of("127.0.0.1"));
+}
 
-    assert_each(
-        &mariadb,
-        &[
-            ("", Plain),
-            ("?ssl_mode=disabled", Plain),
-            (&with("disabled", &ca), Plain),
-            (&with("preferred", &ca), Encrypted),
-            (&with("required", &ca), Encrypted),
-            (&with("REQUIRED", &ca), Encrypted),
-            (&format!("?{ca}"), Encrypted),
-            ("?ssl_mode=required", NO_TLS),
-            (&with("preferred", &other_ca), BAD_CERTIFICATE),
-            (&with("required", &other_ca), BAD_CERTIFICATE),
-            (&format!("?{other_ca}"), BAD_CERTIFICATE),
-            (&with("verify_ca", &ca), UNPROVEN),
-            (&with("verify_identity", &ca), UNPROVEN),
-            (&with("verify_identity", &other_ca), UNPROVEN),
-        ],
-    );
+#[test]
+fn a_certificate_for_another_name_passes_where_the_name_is_not_checked() {
+    let certificates = Certificates::of("database.example");
+    let mariadb = server_with(&certificates, &[]);
+    let world = World::on(Database::that_dies_with(&mariadb.url()));
+    assert_column(&world, On::OtherName, &certificates);
 }
 
 #[test]
 fn a_server_without_tls_is_refused_where_tls_is_asked_for() {
     let mariadb = Mariadb::start(&["--skip-ssl"]);
-    let certificates = Certificates::of("127.0.0.1");
-    let ca = format!("ssl_ca={}", certificates.authority.path());
-
-    assert_each(
-        &mariadb,
-        &[
-            ("", Plain),
-            ("?ssl_mode=disabled", Plain),
-            ("?ssl_mode=preferred", Plain),
-            ("?ssl_mode=required", NO_TLS),
-            (&format!("?{ca}"), NO_TLS),
-            (&format!("?ssl_mode=required&{ca}"), NO_TLS),
-            ("?ssl_mode=verify_ca", UNPROVEN),
-            ("?ssl_mode=verify_identity", UNPROVEN),
-        ],
-    );
+    let world = World::on(Database::that_dies_with(&mariadb.url()));
+    assert_column(&world, On::NoTls, &Certificates::of("127.0.0.1"));
 }
 
 #[test]
@@ -157,22 +216,12 @@ fn a_server_that_demands_tls_gets_it_or_is_told_from_a_wrong_password() {
     let certificates = Certificates::of("127.0.0.1");
     let mut mariadb = server_with(&certificates, &[]);
     let world = World::on(Database::that_dies_with(&mariadb.url()));
-    let url = format!("{}?ssl_ca={}", world.database.url(), certificates.authority.path());
     mariadb.shut_down();
     let mut options = certificates.options().to_vec();
     options.push("--require-secure-transport=ON".to_owned());
     mariadb.set_options(&options.iter().map(String::as_str).collect::<Vec<_>>());
     mariadb.start_again_without_asking();
-
-    let encrypted = Server::spawn(&["migrate"], &world.variables(), &[("DATABASE_URL", &url)]);
-    let (status, log) = encrypted.wait();
-    assert!(status.success(), "{log}");
-    let doctor = world.run(&["doctor"]);
-    assert!(
-        doctor.stdout.contains("ask for it with ssl_mode=required and ssl_ca"),
-        "{}",
-        doctor.stdout
-    );
+    assert_column(&world, On::Demanding, &certificates);
 }
 
 #[test]
