@@ -10,6 +10,7 @@
 mod harness;
 
 mod accounts;
+mod bad_requests;
 mod clumsy_requests;
 mod code2session;
 mod connecting;

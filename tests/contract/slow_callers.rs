@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::harness::{METRICS, Reader, Server, World};
+use crate::harness::{METRICS, Reader, Server, World, peak_memory_mib};
 
 const HEALTHZ: &str = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
 /// What the contract gives a head and a body, and what a busy machine adds.
@@ -129,14 +129,6 @@ async fn who_never_reads_an_answer_is_closed() {
     drop(stream);
 }
 
-/// The memory that a process holds, in MiB.
-fn resident_mib(server: &Server) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("Linux");
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("a peak");
-    let kib = line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok());
-    kib.expect("a number") / 1_024
-}
-
 #[actix_rt::test]
 async fn half_sent_bodies_and_heads_are_bounded_and_others_are_answered_beside_them() {
     const ATTACKERS: usize = 4_000;
@@ -163,7 +155,7 @@ async fn half_sent_bodies_and_heads_are_bounded_and_others_are_answered_beside_t
     page.get("/healthz").await.assert_ok();
 
     assert!(begun.elapsed() < SLACK, "{:?}", begun.elapsed());
-    let resident = resident_mib(&server);
+    let resident = peak_memory_mib(server.pid());
     assert!(resident < 256, "{resident} MiB with {} attackers", held.len());
     let answer = page.json("/code2Session", json!({"jsCode": world.wechat.login("carol")})).await;
     answer.assert_ok();

@@ -27,7 +27,7 @@ pub use self::nginx::Nginx;
 pub use self::option_file::OptionFile;
 pub use self::relay::Relay;
 pub use self::resolver::{NAME, Resolver};
-pub use self::server::Server;
+pub use self::server::{Server, peak_memory_mib};
 use wxauth_sandbox::{Options, Sandbox};
 
 /// With which every test runs, unless it sets its own: `scripts/test` tells.

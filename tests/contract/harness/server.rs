@@ -168,6 +168,14 @@ impl Server {
     }
 }
 
+/// The most memory that a process has held, in MiB.
+pub fn peak_memory_mib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("Linux");
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("a peak");
+    let kib = line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok());
+    kib.expect("a number") / 1_024
+}
+
 /// The URL with which a line or its message ends, in either form of the log.
 fn url_in(line: &str) -> String {
     let (_, rest) = line.rsplit_once("http://").expect("the line holds a URL");
