@@ -26,10 +26,11 @@ impl TrustedProxies {
         if !self.trusts(peer.to_canonical()) {
             return None;
         }
-        let lines: Vec<&str> =
-            headers.get_all(X_FORWARDED_FOR).filter_map(|line| line.to_str().ok()).collect();
+        // As bytes: what a caller wrote on the left, no text perhaps, must not hide the rest.
+        let lines: Vec<&[u8]> =
+            headers.get_all(X_FORWARDED_FOR).map(|line| line.as_bytes()).collect();
         let mut client = None;
-        for entry in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
+        for entry in lines.iter().rev().flat_map(|line| line.rsplit(|byte| *byte == b',')) {
             let address = parse(entry)?;
             client = Some(address);
             if !self.trusts(address) {
@@ -45,8 +46,8 @@ impl TrustedProxies {
 }
 
 /// With or without a port, and with brackets around an IPv6 address or without.
-fn parse(entry: &str) -> Option<IpAddr> {
-    let entry = entry.trim();
+fn parse(entry: &[u8]) -> Option<IpAddr> {
+    let entry = str::from_utf8(entry).ok()?.trim();
     let address = match entry.strip_prefix('[') {
         Some(rest) => rest.split_once(']')?.0,
         // One colon parts a port; more are an IPv6 address's own.
@@ -81,11 +82,14 @@ mod tests {
             ("::ffff:10.0.0.1", vec!["::ffff:1.2.3.4"], Some("1.2.3.4"), "IPv4 in IPv6"),
             ("10.0.0.1", vec!["1.2.3.4, unknown"], None, "no address"),
             ("10.0.0.1", vec!["unknown, 1.2.3.4"], Some("1.2.3.4"), "invented on the left"),
+            ("10.0.0.1", vec!["\u{e9}, 1.2.3.4"], Some("1.2.3.4"), "no ASCII on the left"),
+            ("10.0.0.1", vec!["1.2.3.4, \u{e9}"], None, "no ASCII on the right"),
             ("10.0.0.1", vec![""], None, "empty"),
         ] {
             let mut headers = HeaderMap::new();
             for line in &lines {
-                headers.append(X_FORWARDED_FOR, HeaderValue::from_static(line));
+                let value = HeaderValue::from_bytes(line.as_bytes());
+                headers.append(X_FORWARDED_FOR, value.unwrap_or(HeaderValue::from_static("-")));
             }
             let peer: Option<IpAddr> = peer.parse().ok();
             let found = peer.and_then(|peer| proxies.client(peer, &headers));
