@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use clap::CommandFactory as _;
 use wxauth::commands::Arguments;
 use wxauth::error;
+use wxauth::http::PATHS;
 
 fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -151,6 +152,26 @@ fn alerts_and_dashboard_ask_for_metrics_that_are_there() {
         for family in families {
             assert!(page.contains(&format!("`{family}`")), "{path} asks for {family}");
         }
+    }
+}
+
+/// A label that is misspelt finds no series, and its alert never fires.
+#[test]
+fn alerts_and_dashboard_ask_for_outcomes_and_endpoints_that_are_there() {
+    let known: BTreeSet<&str> =
+        error::NAMES.into_iter().chain(PATHS).chain(["ok", "other"]).collect();
+    for path in ["packaging/prometheus/wxauth.rules.yaml", "packaging/grafana/wxauth.json"] {
+        let text = read(path).replace(['\\', '\n', ' '], "");
+        let values = ["outcome", "endpoint"].into_iter().flat_map(|label| {
+            let asked = text.split(label).filter_map(|rest| {
+                rest.trim_start_matches(['=', '!', '~']).strip_prefix('"')?.split('"').next()
+            });
+            asked.flat_map(|values| values.split('|')).collect::<Vec<_>>()
+        });
+        let values: BTreeSet<&str> = values.collect();
+        assert!(values.contains("/getWXUserPhone"), "{path}: {values:?}");
+        let unknown: Vec<_> = values.difference(&known).collect();
+        assert!(unknown.is_empty(), "{path} asks for {unknown:?}");
     }
 }
 
