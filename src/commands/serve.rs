@@ -10,9 +10,10 @@ use actix_rt::signal::unix::{SignalKind, signal};
 use actix_rt::time::{Instant, sleep};
 use clap::Args;
 use listenfd::ListenFd;
+use socket2::Socket;
 
 use super::outcome::{Outcome, Result};
-use crate::config::{self, Config, DatabaseConfig};
+use crate::config::{self, Bind, Config, DatabaseConfig};
 use crate::error;
 use crate::http::{self, Ground, Listener};
 use crate::metrics::{Metrics, Words};
@@ -54,7 +55,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         let store = Store::new(&config.database, &metrics.store)?;
         let state = wait_for_database(&store).await?;
         expect_schema(state, &config.database, arguments.migrate)?;
-        let listener = own_or_handed_over(config.bind)?;
+        let listener = own_or_handed_over(&config.bind)?;
         let metrics_listener =
             config.metrics_bind.map(|address| listen("METRICS_BIND", address)).transpose()?;
         let ground = Ground { config, store, sealing, wechat, metrics };
@@ -75,11 +76,20 @@ fn expect_schema(state: SchemaState, database: &DatabaseConfig, may_migrate: boo
     }
 }
 
-fn own_or_handed_over(bind: SocketAddr) -> Result<Listener> {
-    match ListenFd::from_env().take_tcp_listener(0) {
-        Ok(Some(listener)) => Ok(Listener::HandedOver(listener)),
-        Ok(None) => listen("BIND", bind).map(Listener::Own),
-        Err(error) => Err(format!("LISTEN_FDS hands over no TCP socket: {error}").into()),
+fn own_or_handed_over(bind: &Bind) -> Result<Listener> {
+    let mut handed_over = ListenFd::from_env();
+    let tcp = handed_over.take_tcp_listener(0).map(|listener| listener.map(Socket::from));
+    let unix = |_| handed_over.take_unix_listener(0).map(|listener| listener.map(Socket::from));
+    match (tcp.or_else(unix), bind) {
+        (Ok(Some(listener)), _) => Ok(Listener::HandedOver(listener)),
+        (Ok(None), Bind::Tcp(address)) => listen("BIND", *address).map(Listener::Own),
+        (Ok(None), Bind::Unix(_)) => {
+            Err(format!("BIND={bind} is for a socket that systemd hands over, and there is none")
+                .into())
+        }
+        (Err(error), _) => {
+            Err(format!("LISTEN_FDS hands over neither a TCP nor a unix socket: {error}").into())
+        }
     }
 }
 

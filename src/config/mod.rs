@@ -5,7 +5,9 @@ mod error;
 mod variables;
 mod wechat;
 
+use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -28,7 +30,7 @@ pub struct Config {
     pub wechat: WeChatConfig,
     /// What stored session keys are sealed with.
     pub key_secrets: KeySecrets,
-    pub bind: SocketAddr,
+    pub bind: Bind,
     /// Where Prometheus reads; `None` is nowhere.
     pub metrics_bind: Option<SocketAddr>,
     /// How long a stored key counts as alive.
@@ -59,6 +61,23 @@ pub struct DatabaseConfig {
     /// `None` is as the client library does by itself.
     pub ssl_mode: Option<SslMode>,
     pub pool_size: u32,
+}
+
+/// `BIND`: where pages are served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Bind {
+    Tcp(SocketAddr),
+    /// A unix socket of systemd's, for a proxy on this machine.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Bind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
 }
 
 /// `RESPONSE_SHAPE`: where a page looks for the answer's fields.
@@ -148,8 +167,12 @@ impl DatabaseConfig {
 }
 
 /// Where pages are served.
-pub fn bind() -> Result<SocketAddr> {
-    address("BIND", "127.0.0.1:8080")
+pub fn bind() -> Result<Bind> {
+    let text = variable("BIND")?.unwrap_or_else(|| "127.0.0.1:8080".to_owned());
+    match text.strip_prefix("unix:/") {
+        Some(path) => Ok(Bind::Unix(["/", path].iter().collect())),
+        None => address("BIND", &text).map(Bind::Tcp),
+    }
 }
 
 /// How long a stored key counts as alive.

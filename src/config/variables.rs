@@ -12,16 +12,11 @@ use zeroize::Zeroizing;
 use super::error::{ConfigError, Result};
 use crate::values::Secret;
 
-pub(super) fn address(name: &str, default: &str) -> Result<SocketAddr> {
-    let address = optional_address(name)?;
-    address.map_or_else(|| parse_address(name, default), Ok)
-}
-
 pub(super) fn optional_address(name: &str) -> Result<Option<SocketAddr>> {
-    variable(name)?.map(|text| parse_address(name, &text)).transpose()
+    variable(name)?.map(|text| address(name, &text)).transpose()
 }
 
-fn parse_address(name: &str, text: &str) -> Result<SocketAddr> {
+pub(super) fn address(name: &str, text: &str) -> Result<SocketAddr> {
     let must_be = "an address and a port, such as 127.0.0.1:8080";
     text.parse().map_err(|_| must(name, must_be).showing(text))
 }

@@ -1,13 +1,13 @@
 //! Accepts connections as long as there is room for them, up to the moment when the listener closes.
 
 use std::io;
-use std::net::TcpStream;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_rt::net::TcpListener;
+use actix_rt::net::{TcpListener, UnixListener};
 use actix_rt::time::{sleep, timeout};
-use socket2::{SockFilter, SockRef, TcpKeepalive};
+use socket2::{SockFilter, SockRef, Socket, TcpKeepalive};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::workers::{Accepted, Workers};
@@ -42,21 +42,16 @@ const NO_NEW_CONNECTIONS: [SockFilter; 4] = [
 
 /// The listener, and the count of what it accepted.
 pub struct Acceptor {
-    listener: TcpListener,
+    listener: Listening,
     slots: Arc<Semaphore>,
     limit: usize,
 }
 
 impl Acceptor {
-    pub fn new(listener: std::net::TcpListener) -> io::Result<Self> {
-        listener.set_nonblocking(true)?;
-        // Every connection that is accepted inherits it.
-        let keepalive =
-            TcpKeepalive::new().with_time(SILENCE).with_interval(PROBE_PAUSE).with_retries(PROBES);
-        SockRef::from(&listener).set_tcp_keepalive(&keepalive)?;
+    pub fn new(listener: Socket) -> io::Result<Self> {
         let limit = connection_limit();
         Ok(Self {
-            listener: TcpListener::from_std(listener)?,
+            listener: Listening::new(listener)?,
             slots: Arc::new(Semaphore::new(limit)),
             limit,
         })
@@ -66,8 +61,7 @@ impl Acceptor {
     pub async fn accept(&self, workers: &Workers) {
         loop {
             let slot = self.slot(workers).await;
-            let accepted = self.listener.accept().await;
-            match accepted.and_then(|(stream, peer)| Ok((stream.into_std()?, peer))) {
+            match self.listener.accept().await {
                 Ok((stream, peer)) => workers.serve(Accepted { stream, peer, slot }),
                 Err(error) => wait_after(&error).await,
             }
@@ -78,13 +72,13 @@ impl Acceptor {
     /// the kernel begins no more connections, those that have begun are accepted, and what is queued
     /// then in the same breath as the listener closes.
     pub async fn close(self, workers: &Workers) -> io::Result<OpenConnections> {
-        match SockRef::from(&self.listener).attach_filter(&NO_NEW_CONNECTIONS) {
+        match self.listener.shut_out() {
             // Accepting ends with the time.
             Ok(()) => drop(timeout(LAST_HANDSHAKES, self.accept(workers)).await),
             Err(error) => log::debug!("new connections cannot be kept out: {error}"),
         }
         let Self { listener, slots, limit } = self;
-        let listener = listener.into_std()?;
+        let listener = listener.into_socket()?;
         loop {
             let slot = match Arc::clone(&slots).try_acquire_owned() {
                 Ok(slot) => slot,
@@ -96,8 +90,7 @@ impl Acceptor {
                     }
                 }
             };
-            let accepted = listener.accept();
-            match accepted.and_then(|(stream, peer)| Ok((nonblocking(stream)?, peer))) {
+            match accept(&listener) {
                 Ok((stream, peer)) => workers.serve(Accepted { stream, peer, slot }),
                 Err(error) if is_the_callers(&error) => {}
                 // Nobody is left, or there is no way to take them.
@@ -126,6 +119,54 @@ impl Acceptor {
     }
 }
 
+/// TCP, or a unix socket that systemd holds for a proxy on this machine.
+enum Listening {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl Listening {
+    fn new(listener: Socket) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        if listener.local_addr()?.is_unix() {
+            return UnixListener::from_std(listener.into()).map(Self::Unix);
+        }
+        // Every connection that is accepted inherits it.
+        let keepalive =
+            TcpKeepalive::new().with_time(SILENCE).with_interval(PROBE_PAUSE).with_retries(PROBES);
+        listener.set_tcp_keepalive(&keepalive)?;
+        TcpListener::from_std(listener.into()).map(Self::Tcp)
+    }
+
+    /// A connection, and its peer's address, which who comes by a unix socket does not have.
+    async fn accept(&self) -> io::Result<(Socket, Option<SocketAddr>)> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                Ok((stream.into_std()?.into(), Some(peer)))
+            }
+            Self::Unix(listener) => {
+                let (stream, _) = listener.accept().await?;
+                Ok((stream.into_std()?.into(), None))
+            }
+        }
+    }
+
+    fn shut_out(&self) -> io::Result<()> {
+        match self {
+            Self::Tcp(listener) => SockRef::from(listener).attach_filter(&NO_NEW_CONNECTIONS),
+            Self::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    fn into_socket(self) -> io::Result<Socket> {
+        match self {
+            Self::Tcp(listener) => listener.into_std().map(Socket::from),
+            Self::Unix(listener) => listener.into_std().map(Socket::from),
+        }
+    }
+}
+
 /// The connections that are still open when no more are accepted.
 pub struct OpenConnections {
     slots: Arc<Semaphore>,
@@ -141,9 +182,11 @@ impl OpenConnections {
     }
 }
 
-fn nonblocking(stream: TcpStream) -> io::Result<TcpStream> {
+/// The same at once, or not at all.
+fn accept(listener: &Socket) -> io::Result<(Socket, Option<SocketAddr>)> {
+    let (stream, peer) = listener.accept()?;
     stream.set_nonblocking(true)?;
-    Ok(stream)
+    Ok((stream, peer.as_socket()))
 }
 
 /// A caller that is gone again costs nothing; without files, others must end first.

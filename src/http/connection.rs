@@ -11,9 +11,10 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use actix_rt::net::TcpStream;
+use actix_rt::net::{TcpStream, UnixStream};
 use actix_rt::time::{Instant, Sleep, sleep_until};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_util::either::Either;
 
 use super::stopping::{Stage, Stopping};
 
@@ -158,9 +159,9 @@ fn end_of_head(bytes: &[u8]) -> Option<usize> {
     Some(start + END_OF_HEAD.len())
 }
 
-/// A TCP stream that ends where its caller takes too long.
+/// A stream that ends where its caller takes too long.
 pub struct Connection {
-    stream: TcpStream,
+    stream: Either<TcpStream, UnixStream>,
     progress: Rc<Progress>,
     stopping: Stopping,
     /// Rings at the next deadline or before; then it is set anew.
@@ -169,7 +170,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub fn new(stream: TcpStream, stopping: Stopping) -> Self {
+    pub fn new(stream: Either<TcpStream, UnixStream>, stopping: Stopping) -> Self {
         let progress = Progress::new();
         let alarm = Box::pin(sleep_until(progress.since.get() + HEAD_TIME));
         Self { stream, progress: Rc::new(progress), stopping, alarm, unread_since: None }

@@ -43,8 +43,8 @@ impl Edge {
     ) -> actix_web::Result<ServiceResponse<B>> {
         let request_id = request_id(&request);
         let path = take_path_that_is_meant(&mut request);
-        let client =
-            request.peer_addr().and_then(|peer| self.proxies.client(peer.ip(), request.headers()));
+        let peer = request.peer_addr().map(|peer| peer.ip());
+        let client = self.proxies.client(peer, request.headers());
         let facts = Facts::default();
         let mut line = LogLine::begin(&request, &request_id, path, client, facts.clone());
         request.extensions_mut().insert(facts.clone());

@@ -19,6 +19,8 @@ use crate::values::{OpenId, OpenedBy};
 
 /// Characters of an unknown path or method that the log shows.
 const MAX_SHOWN_LENGTH: usize = 64;
+/// The peer that comes by a unix socket.
+const UNIX: &str = "unix";
 /// The error of a caller who did not wait for the answer.
 const HUNG_UP: &str = "hung_up";
 
@@ -176,9 +178,8 @@ impl LogLine {
             ("ms", milliseconds(self.started.elapsed())),
         ];
         self.facts.add_to(&mut fields);
-        if let Some(peer) = self.peer {
-            fields.push(("peer", peer.to_string().into()));
-        }
+        let peer = self.peer.map_or_else(|| UNIX.to_owned(), |peer| peer.to_string());
+        fields.push(("peer", peer.into()));
         if let Some(client) = self.client {
             fields.push(("client", client.to_string().into()));
         }

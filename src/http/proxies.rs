@@ -1,4 +1,5 @@
-//! Who calls, where proxies stand in front: only those that the operator lists are believed.
+//! Who calls, where proxies stand in front: only those are believed that the operator lists, or lets at
+//! a unix socket.
 
 use std::net::IpAddr;
 
@@ -21,9 +22,10 @@ impl TrustedProxies {
 
     /// The address that the trusted proxies name: each has added whom it was called by at the right,
     /// so what stands left of the first that is no proxy of ours is the caller's own invention.
-    /// `None` where the peer is no proxy, or what it says is no address.
-    pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
-        if !self.trusts(peer.to_canonical()) {
+    /// A peer without an address is at the other end of a unix socket: whoever may open it is trusted.
+    /// The answer is `None` where the peer is no proxy, or what it says is no address.
+    pub fn client(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
+        if peer.is_some_and(|peer| !self.trusts(peer.to_canonical())) {
             return None;
         }
         // As bytes: what a caller wrote on the left, no text perhaps, must not hide the rest.
@@ -71,6 +73,7 @@ mod tests {
         for (peer, lines, client, reason) in [
             ("10.0.0.1", vec!["1.2.3.4"], Some("1.2.3.4"), "one proxy"),
             ("9.9.9.9", vec!["1.2.3.4"], None, "not a proxy of ours"),
+            ("unix", vec!["6.6.6.6, 1.2.3.4, 10.0.0.2"], Some("1.2.3.4"), "a unix socket"),
             ("10.0.0.1", vec![], None, "it names nobody"),
             ("10.0.0.1", vec!["6.6.6.6, 1.2.3.4, 10.0.0.2"], Some("1.2.3.4"), "two proxies"),
             ("10.0.0.1", vec!["6.6.6.6", "1.2.3.4,10.0.0.2"], Some("1.2.3.4"), "two headers"),
@@ -91,8 +94,7 @@ mod tests {
                 let value = HeaderValue::from_bytes(line.as_bytes());
                 headers.append(X_FORWARDED_FOR, value.unwrap_or(HeaderValue::from_static("-")));
             }
-            let peer: Option<IpAddr> = peer.parse().ok();
-            let found = peer.and_then(|peer| proxies.client(peer, &headers));
+            let found = proxies.client(peer.parse().ok(), &headers);
             assert_eq!(found, client.and_then(|client| client.parse().ok()), "{reason}: {lines:?}");
         }
     }

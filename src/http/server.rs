@@ -3,11 +3,11 @@
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_rt::time::{sleep, timeout};
 use actix_rt::{Arbiter, ArbiterHandle};
 use actix_web::web::Data;
+use socket2::{SockAddr, Socket};
 
 use super::accepting::Acceptor;
 use super::app::Shared;
@@ -36,8 +36,8 @@ use crate::wechat::Upstream;
 /// Where connections come from.
 pub enum Listener {
     Own(TcpListener),
-    /// Of systemd, who keeps it, so that a restart refuses nobody.
-    HandedOver(TcpListener),
+    /// Of systemd, who keeps it, so that a restart refuses nobody: TCP, or a unix socket.
+    HandedOver(Socket),
 }
 
 /// What the server stands on.
@@ -56,9 +56,6 @@ pub async fn serve(
     listener: Listener,
     metrics_listener: Option<TcpListener>,
 ) -> io::Result<()> {
-    if ground.config.trusted_proxies.is_empty() {
-        log::info!("TRUSTED_PROXIES is not set: no limit counts by address");
-    }
     // One thread for what outlives requests: exchanges with WeChat, and what runs now and then.
     let background = Arbiter::new().handle();
     let verbs = Verbs::new(&ground, &background);
@@ -70,7 +67,7 @@ pub async fn serve(
     let metrics_server =
         metrics_listener.map(|listener| metrics::serve(metrics, listener)).transpose()?;
     let workers = Workers::start(ground.config.workers, &shared);
-    run(listener, &workers, &stopping, ground.config.drain).await?;
+    run(listener, &workers, &stopping, &ground.config).await?;
 
     logins.finish(LAST_LOGINS).await;
     reports.finish(&ground.store).await;
@@ -175,21 +172,24 @@ async fn run(
     listener: Listener,
     workers: &Workers,
     stopping: &Stopping,
-    drain: Duration,
+    config: &Config,
 ) -> io::Result<()> {
     let (listener, is_own) = match listener {
-        Listener::Own(listener) => (listener, true),
+        Listener::Own(listener) => (listener.into(), true),
         Listener::HandedOver(listener) => (listener, false),
     };
     let address = listener.local_addr()?;
+    if config.trusted_proxies.is_empty() && !address.is_unix() {
+        log::info!("TRUSTED_PROXIES is not set: no limit counts by address");
+    }
     let acceptor = Acceptor::new(listener)?;
     let signals = Signals::take()?;
-    log::info!("listening on http://{address}");
+    log::info!("listening on {}", name(&address));
     systemd::tell_ready();
     let signal_and_drain = async {
         signals.first().await;
         stopping.enter(Stage::Leaving);
-        sleep(drain).await;
+        sleep(config.drain).await;
     };
     tokio::select! {
         () = acceptor.accept(workers) => {}
@@ -204,4 +204,15 @@ async fn run(
     stopping.enter(Stage::LastAnswers);
     open.end(LAST_ANSWERS).await;
     Ok(())
+}
+
+/// As in `BIND`, but that TCP's is a URL.
+fn name(address: &SockAddr) -> String {
+    match address.as_socket() {
+        Some(address) => format!("http://{address}"),
+        None => {
+            let path = address.as_pathname().map(|path| path.display().to_string());
+            format!("unix:{}", path.unwrap_or_default())
+        }
+    }
 }

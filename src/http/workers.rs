@@ -3,17 +3,21 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::net::{SocketAddr, TcpStream};
+use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_http::HttpService;
 use actix_rt::Arbiter;
+use actix_rt::net::{TcpStream, UnixStream};
 use actix_rt::time::Instant;
 use actix_service::{IntoServiceFactory as _, Service, ServiceFactory as _, map_config};
 use actix_web::dev::AppConfig;
+use socket2::Socket;
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
+use tokio_util::either::Either;
 
 use super::app::{Shared, app};
 use super::connection::{Connection, HEAD_TIME, KEEP_ALIVE, Progress};
@@ -37,8 +41,9 @@ enum Task {
 
 /// A connection, counted among the open ones as long as it lives.
 pub struct Accepted {
-    pub stream: TcpStream,
-    pub peer: SocketAddr,
+    pub stream: Socket,
+    /// `None` where it came by a unix socket.
+    pub peer: Option<SocketAddr>,
     pub slot: OwnedSemaphorePermit,
 }
 
@@ -130,7 +135,7 @@ async fn work(shared: Shared, mut arriving: mpsc::UnboundedReceiver<Task>) {
                 continue;
             }
         };
-        let Ok(stream) = actix_rt::net::TcpStream::from_std(accepted.stream) else {
+        let Ok(stream) = registered(accepted.stream, accepted.peer) else {
             continue;
         };
         let connection = Connection::new(stream, stopping.clone());
@@ -141,7 +146,7 @@ async fn work(shared: Shared, mut arriving: mpsc::UnboundedReceiver<Task>) {
         connections.open.borrow_mut().insert(number, open);
         let open_connections = shared_metrics.open_connections.clone();
         open_connections.inc();
-        let serving = service.call((connection, Some(accepted.peer)));
+        let serving = service.call((connection, accepted.peer));
         let (connections, stopping, slot) =
             (Rc::clone(&connections), stopping.clone(), accepted.slot);
         actix_rt::spawn(async move {
@@ -161,5 +166,16 @@ async fn work(shared: Shared, mut arriving: mpsc::UnboundedReceiver<Task>) {
             open_connections.dec();
             drop(slot);
         });
+    }
+}
+
+/// The stream, as one of this thread's loop.
+fn registered(
+    stream: Socket,
+    peer: Option<SocketAddr>,
+) -> io::Result<Either<TcpStream, UnixStream>> {
+    match peer {
+        Some(_) => TcpStream::from_std(stream.into()).map(Either::Left),
+        None => UnixStream::from_std(stream.into()).map(Either::Right),
     }
 }

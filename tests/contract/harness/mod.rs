@@ -14,7 +14,7 @@ mod relay;
 mod resolver;
 mod server;
 
-use std::net::TcpListener;
+use std::os::fd::AsFd;
 
 pub use self::account::Account;
 pub use self::command::{Finished, TemporaryFile};
@@ -73,7 +73,7 @@ impl World {
     }
 
     /// A server on a socket that it is handed, as systemd does.
-    pub fn server_on(&self, listener: &TcpListener) -> Server {
+    pub fn server_on(&self, listener: &impl AsFd) -> Server {
         Server::start_on(listener, &self.variables())
     }
 

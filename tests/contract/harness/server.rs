@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
-use std::os::fd::OwnedFd;
+use std::os::fd::AsFd;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
@@ -40,21 +39,22 @@ impl Server {
     }
 
     /// The same on a socket that it is handed, by the protocol of systemd: as file 3, with the pid of
-    /// the process that is to take it in a variable.
-    pub fn start_on(listener: &TcpListener, world: &[(&'static str, String)]) -> Self {
-        let listener = listener.try_clone().expect("a file is left");
+    /// the process that is to take it in a variable. It may be a unix socket.
+    pub fn start_on(listener: &impl AsFd, world: &[(&'static str, String)]) -> Self {
+        let listener = listener.as_fd().try_clone_to_owned().expect("a file is left");
         let mut command = Command::new("/bin/sh");
         command
             .args(["-c", "LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" serve --migrate 3<&0 0</dev/null"])
             .arg(env!("CARGO_BIN_EXE_wxauth"))
-            .stdin(OwnedFd::from(listener));
+            .stdin(listener);
         let environment = world.iter().map(|(name, value)| (*name, value.as_str())).collect();
         Self::run(command, environment).listening()
     }
 
     fn listening(mut self) -> Self {
-        let line = self.wait_for_line("listening on http://");
-        self.base_url = url_in(&line);
+        let line = self.wait_for_line("listening on ");
+        let (_, address) = line.split_once("listening on ").unwrap_or_default();
+        address.split('"').next().unwrap_or_default().clone_into(&mut self.base_url);
         self
     }
 
@@ -110,7 +110,7 @@ impl Server {
         &self.base_url
     }
 
-    /// `host:port`, for tests that speak TCP themselves.
+    /// `host:port`, for tests that speak TCP themselves, or `unix:` and a path.
     pub fn address(&self) -> &str {
         self.base_url.trim_start_matches("http://")
     }
