@@ -33,6 +33,7 @@ mod metrics;
 mod migrate_status;
 mod miniprogram;
 mod nginx;
+mod openapi;
 mod phone_history;
 mod properties;
 mod repair;
