@@ -1,11 +1,12 @@
 // Plays both pages, as they are, against a server and the sandbox WeChat: what WeChat's runtime gives
 // a page (App, Page, wx) stands here, with the sandbox as the user's phone.
-// Usage: node run.js SERVER SANDBOX; prints what the pages have stored, as JSON.
+// Usage: node run.js SERVER SANDBOX [DIRECTORY]; prints what the pages have stored, as JSON. The
+// mini-program is the one in this directory, unless another is named.
 const fs = require('node:fs')
 const path = require('node:path')
 const vm = require('node:vm')
 
-const [server, sandbox] = process.argv.slice(2)
+const [server, sandbox, directory = __dirname] = process.argv.slice(2)
 const user = 'alice'
 
 async function post(url, data) {
@@ -40,21 +41,24 @@ const wx = {
 let app
 function load(name) {
   let page
-  const file = path.join(__dirname, name)
+  const file = path.join(directory, name)
   vm.runInNewContext(fs.readFileSync(file, 'utf8'), {
     wx,
     App: (options) => { app = options },
     getApp: () => app,
     Page: (options) => { page = options },
   }, { filename: file })
-  if (page) page.setData = function setData(data) { Object.assign(this.data, data) }
+  if (page) {
+    page.data ??= {}
+    page.setData = function setData(data) { Object.assign(this.data, data) }
+  }
   return page
 }
 
 async function main() {
   load('app.js')
   app.globalData.server = server
-  const { pages } = JSON.parse(fs.readFileSync(path.join(__dirname, 'app.json'), 'utf8'))
+  const { pages } = JSON.parse(fs.readFileSync(path.join(directory, 'app.json'), 'utf8'))
   const [login, phone] = pages.map((name) => load(`${name}.js`))
   login.onShow()
   await idle()

@@ -9,7 +9,7 @@ use wxauth::wechat::{Class, ERRCODES};
 use wxauth_sandbox::Fault;
 
 use crate::faults::mariadb::Mariadb;
-use crate::harness::{Database, Relay, Server, World};
+use crate::harness::{Database, Relay, Server, World, docs_page};
 
 const CHECKS: [&str; 17] = [
     "configuration",
@@ -30,6 +30,19 @@ const CHECKS: [&str; 17] = [
     "wechat_credentials",
     "wechat_clock",
 ];
+
+#[test]
+fn the_documentation_lists_every_check_and_no_other() {
+    let page = docs_page("operate");
+    let (_, table) = page.split_once("| check | fails where").expect("the table is there");
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let cells = rows.filter_map(|row| row.split('|').nth(1)).flat_map(|cell| cell.split(','));
+    let mut documented: Vec<_> = cells.map(|cell| cell.trim().trim_matches('`')).collect();
+    let mut checks = CHECKS;
+    documented.sort_unstable();
+    checks.sort_unstable();
+    assert_eq!(documented, checks);
+}
 
 fn doctor(arguments: &[&str], world: &World, variables: &[(&str, &str)]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_wxauth"))

@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on panics")]
 
+mod code;
 mod links;
 
 use std::collections::BTreeSet;
@@ -120,6 +121,16 @@ fn both_pages_on_http_list_the_errors_as_they_are() {
 }
 
 #[test]
+fn both_pages_on_errors_have_a_part_for_each() {
+    for page in ["docs/errors.md", "docs/errors.zh.md"] {
+        let text = read(page);
+        let parts: BTreeSet<&str> =
+            text.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+        assert_eq!(parts, BTreeSet::from(error::NAMES), "{page}");
+    }
+}
+
+#[test]
 fn every_command_stands_in_the_docs() {
     let docs: String = files(&repository().join("docs"), ".md")
         .iter()
@@ -197,8 +208,78 @@ fn the_readmes_are_short_and_have_the_same_figures() {
 
 #[test]
 fn every_link_of_every_page_leads_somewhere() {
+    let broken: Vec<String> = pages().iter().flat_map(|page| links::broken(page)).collect();
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+fn pages() -> Vec<PathBuf> {
     let pages = files(repository(), ".md");
     assert!(pages.len() > 10, "{pages:?}");
-    let broken: Vec<String> = pages.iter().flat_map(|page| links::broken(page)).collect();
-    assert!(broken.is_empty(), "{broken:#?}");
+    pages
+}
+
+#[test]
+fn every_block_of_code_can_be_read() {
+    let mut read = 0;
+    for page in pages() {
+        for code in code::of_page(&page) {
+            read += u32::from(!code.language.is_empty());
+            if let Some(error) = code::syntax_error(&code) {
+                panic!("{}: {error}\n{}", page.display(), code.text);
+            }
+        }
+    }
+    assert!(read > 20, "{read}");
+}
+
+#[test]
+fn every_call_of_wxauth_is_one_that_it_takes() {
+    let mut found = 0;
+    for page in pages() {
+        for code in code::of_page(&page) {
+            for call in code::calls(&code) {
+                found += 1;
+                let refusal = code::refusal(&code, &call);
+                assert!(refusal.is_none(), "{}: {call:?}: {refusal:?}", page.display());
+            }
+        }
+    }
+    assert!(found > 50, "{found}");
+}
+
+#[test]
+fn every_script_that_is_called_is_there_and_knows_its_options() {
+    let mut found = 0;
+    for page in pages() {
+        for code in code::of_page(&page) {
+            for (script, options) in code::scripts(&code) {
+                found += 1;
+                let path = repository().join(script);
+                assert!(path.exists(), "{}: {script}", page.display());
+                let text = fs::read_to_string(path).unwrap_or_default();
+                let unknown: Vec<_> = options.iter().filter(|it| !text.contains(**it)).collect();
+                assert!(unknown.is_empty(), "{}: {script} {unknown:?}", page.display());
+            }
+        }
+    }
+    assert!(found > 20, "{found}");
+}
+
+#[test]
+fn every_page_names_this_version() {
+    let mut found = 0;
+    for page in pages() {
+        let text = fs::read_to_string(&page).expect("UTF-8");
+        for rest in text.split("wxauth_").skip(1).filter(|rest| rest.starts_with(char::is_numeric))
+        {
+            found += 1;
+            assert!(
+                rest.starts_with(concat!(env!("CARGO_PKG_VERSION"), "-1_")),
+                "{}: wxauth_{}",
+                page.display(),
+                rest.chars().take(20).collect::<String>()
+            );
+        }
+    }
+    assert!(found > 2, "{found}");
 }

@@ -20,6 +20,17 @@ pub fn docs_sql(text: &str) -> String {
     found[0].to_owned()
 }
 
+/// The block in this language that holds the text, of any page of the repository.
+#[track_caller]
+pub fn code_block(page: &str, language: &str, text: &str) -> String {
+    let page = read(&directory().join("..").join(page));
+    let fence = format!("```{language}\n");
+    let blocks = page.split(fence.as_str()).skip(1).filter_map(|rest| rest.split("```").next());
+    let found: Vec<_> = blocks.filter(|block| block.contains(text)).collect();
+    assert_eq!(found.len(), 1, "one block holds {text:?}");
+    found[0].to_owned()
+}
+
 fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")
 }

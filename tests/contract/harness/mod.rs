@@ -19,7 +19,7 @@ use std::os::fd::AsFd;
 pub use self::account::Account;
 pub use self::command::{Finished, TemporaryFile};
 pub use self::database::{Database, Open, fingerprint, numbers};
-pub use self::docs::{docs_page, docs_sql};
+pub use self::docs::{code_block, docs_page, docs_sql};
 pub use self::front::{Authority, Front, Hole, Way, own_loopback};
 pub use self::http::{Answer, Client};
 pub use self::metrics::{METRICS, Reader};
