@@ -77,8 +77,11 @@ fn the_readmes_commands_log_in_and_open_a_phone() {
     assert_eq!(keys(&serde_json::from_str(shown).expect("JSON")), keys(&answer));
 }
 
-/// The page's `post` of docs/http.md, in what WeChat's runtime gives it.
-fn post(server: &Server, path: &str, data: &Value) -> Value {
+/// Both languages have the same.
+const PAGES: [&str; 2] = ["docs/http.md", "docs/http.zh-CN.md"];
+
+/// The page's `post` in the docs, in what WeChat's runtime gives it.
+fn post(docs: &str, server: &Server, path: &str, data: &Value) -> Value {
     const RUNTIME: &str = r"
         const said = { calls: 0, removed: [], toasts: [] }
         const wx = {
@@ -98,7 +101,7 @@ fn post(server: &Server, path: &str, data: &Value) -> Value {
           showToast: ({ title }) => said.toasts.push(title),
         }
     ";
-    let block = code_block("docs/http.md", "js", "function post(");
+    let block = code_block(docs, "js", "function post(");
     let script = format!(
         "const server = '{}'\n{RUNTIME}\n{block}\n\
          post('{path}', {data})\n\
@@ -113,16 +116,18 @@ fn post(server: &Server, path: &str, data: &Value) -> Value {
 fn the_pages_post_comes_again_after_the_time_that_the_answer_names() {
     let world = World::new();
     let server = world.server_with(&[("WX_TIMEOUT_MS", "1000")]);
-    world.wechat.fail_next(Fault::Busy, 1_000);
-    let code = world.wechat.login("alice");
-    let said = post(&server, "/code2Session", &json!({"jsCode": code}));
-    assert_eq!((&said["calls"], &said["error"]["error"]), (&json!(2), &json!("wechat_error")));
-    assert_eq!(said["toasts"], json!(["微信服务异常，请稍后再试"]));
+    for docs in PAGES {
+        world.wechat.fail_next(Fault::Busy, 1_000);
+        let code = world.wechat.login("alice");
+        let said = post(docs, &server, "/code2Session", &json!({"jsCode": code}));
+        assert_eq!((&said["calls"], &said["error"]["error"]), (&json!(2), &json!("wechat_error")));
+        assert_eq!(said["toasts"], json!(["微信服务异常，请稍后再试"]));
 
-    world.wechat.clear_faults();
-    let said = post(&server, "/code2Session", &json!({"jsCode": code}));
-    assert_eq!(said["answer"]["openid"], world.wechat.openid("alice"));
-    assert_eq!(said["toasts"], json!([]));
+        world.wechat.clear_faults();
+        let said = post(docs, &server, "/code2Session", &json!({"jsCode": code}));
+        assert_eq!(said["answer"]["openid"], world.wechat.openid("alice"));
+        assert_eq!(said["toasts"], json!([]));
+    }
 }
 
 #[test]
@@ -132,8 +137,10 @@ fn the_pages_post_forgets_an_openid_that_must_log_in_again() {
     world.wechat.login("alice");
     let data = world.wechat.phone("alice");
     let body = json!({"openid": "oNobody", "encryptedData": data.encrypted_data, "iv": data.iv});
-    let said = post(&server, "/getWXUserPhone", &body);
-    assert_eq!((&said["calls"], &said["error"]["relogin"]), (&json!(1), &json!(true)));
-    assert_eq!(said["removed"], json!(["openid"]));
-    assert_eq!(said["toasts"], json!(["请先登录"]));
+    for docs in PAGES {
+        let said = post(docs, &server, "/getWXUserPhone", &body);
+        assert_eq!((&said["calls"], &said["error"]["relogin"]), (&json!(1), &json!(true)));
+        assert_eq!(said["removed"], json!(["openid"]));
+        assert_eq!(said["toasts"], json!(["请先登录"]));
+    }
 }

@@ -113,10 +113,24 @@ fn both_pages_on_http_list_the_errors_as_they_are() {
     assert_eq!(names, known);
 
     let code = read("src/error.rs");
-    for row in &chinese {
+    for row in english.iter().chain(&chinese) {
         let (name, toast) = (name(row), row.get(3).expect("a sentence"));
         let line = code.lines().find(|line| line.contains(&format!("\"{name}\", ")));
         assert!(line.is_some_and(|line| line.contains(toast.as_str())), "{name}: {toast}");
+    }
+}
+
+#[test]
+fn both_pages_on_http_say_what_an_untouched_page_does_with_each_error() {
+    for (page, heading) in [
+        ("docs/http.md", "**What a page of 2019 does"),
+        ("docs/http.zh-CN.md", "**2019 年的老页面"),
+    ] {
+        let text = read(page);
+        let (_, part) = text.split_once(heading).expect("the heading is there");
+        let missing: Vec<_> =
+            error::NAMES.iter().filter(|name| !part.contains(&format!("`{name}`"))).collect();
+        assert!(missing.is_empty(), "{page}: {missing:?}");
     }
 }
 
@@ -127,6 +141,28 @@ fn both_pages_on_errors_have_a_part_for_each() {
         let parts: BTreeSet<&str> =
             text.lines().filter_map(|line| line.strip_prefix("## ")).collect();
         assert_eq!(parts, BTreeSet::from(error::NAMES), "{page}");
+    }
+}
+
+/// What stands there in backquotes; a `…` is something that the program fills in.
+#[test]
+fn every_line_of_the_log_that_operators_look_up_is_one_that_the_program_writes() {
+    let page = read("docs/operate.md");
+    let (_, table) = page.split_once("| in the log |").expect("the table is there");
+    let code = files(&repository().join("src"), ".rs");
+    let code: String = code.iter().map(|path| fs::read_to_string(path).expect("UTF-8")).collect();
+    // A long text goes on in the next line of code.
+    let code: Vec<&str> = code.split("\\\n").map(str::trim_start).collect();
+    let code = code.concat();
+    let cells = table.lines().skip(2).filter_map(|row| row.split('|').nth(1));
+    let lines: Vec<&str> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    assert!(lines.len() > 15, "{lines:?}");
+    for line in lines {
+        let is_written = match line.strip_prefix("error=") {
+            Some(name) => error::NAMES.contains(&name),
+            None => line.split('…').all(|part| code.contains(part.trim_start())),
+        };
+        assert!(is_written, "{line}");
     }
 }
 
