@@ -6,8 +6,10 @@ use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
+use diesel::connection::SimpleConnection as _;
 use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
 use url::Url;
 
 use super::classify::{Trouble, classify, classify_connecting, unavailable};
@@ -18,6 +20,41 @@ use crate::values::Secret;
 /// How long a database may take to say its first word, where it is doubted whether it speaks.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(2);
 const MYSQL_PORT: u16 = 3306;
+
+/// Which connection one is, to those who look at the database.
+#[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
+pub struct Place {
+    /// One of several, behind a balancer.
+    #[diesel(sql_type = Text)]
+    server: String,
+    /// Counted up as long as the server runs.
+    #[diesel(sql_type = BigInt)]
+    number: i64,
+}
+
+impl Place {
+    /// Ends it from another connection, and leaves it alone where that is to another server, or to
+    /// one that began to count anew.
+    pub fn end_from(&self, connection: &mut MysqlConnection, place: &Place) -> Result<(), Trouble> {
+        if self.server != place.server || self.number >= place.number {
+            return Ok(());
+        }
+        match connection.batch_execute(&format!("KILL {}", self.number)).map_err(|e| classify(&e)) {
+            Err(Trouble::Lost(cause)) => Err(Trouble::Lost(cause)),
+            // It is gone already.
+            _ => Ok(()),
+        }
+    }
+}
+
+pub fn place(connection: &mut MysqlConnection) -> Result<Place, Trouble> {
+    diesel::sql_query(
+        "SELECT CONCAT(@@hostname, ':', @@port) AS server, \
+         CAST(CONNECTION_ID() AS SIGNED) AS number",
+    )
+    .get_result(connection)
+    .map_err(|error| classify(&error))
+}
 
 /// Connects, and sets the session up. Blocks for as long as the database pleases.
 pub fn connect(target: &Target, locks: LockWaits) -> Result<MysqlConnection, Trouble> {

@@ -13,7 +13,7 @@ use diesel::mysql::MysqlConnection;
 use r2d2::{ManageConnection, PooledConnection};
 
 use super::classify::{Trouble, unavailable};
-use super::connect::{connect, expect_greeting};
+use super::connect::{Place, connect, expect_greeting, place};
 use super::session::LockWaits;
 use super::tls::Target;
 use crate::config::DatabaseConfig;
@@ -42,12 +42,15 @@ struct Generation {
     number: u64,
     begun: Option<Instant>,
     last_success: Instant,
+    /// Connections from which nothing came back, each of one thread that was written off.
+    abandoned: Vec<Place>,
 }
 
 /// A connection for one piece of work. Dropping it closes the connection.
 pub struct Lease {
     slot: PooledConnection<Slots>,
     pub connection: MysqlConnection,
+    pub place: Place,
     generation: u64,
     retires: Instant,
 }
@@ -62,8 +65,8 @@ impl Pool {
             .connection_timeout(SLOT_TIMEOUT)
             .test_on_check_out(false)
             .build_unchecked(Slots);
-        let generation =
-            Mutex::new(Generation { number: 0, begun: None, last_success: Instant::now() });
+        let (last_success, abandoned) = (Instant::now(), Vec::new());
+        let generation = Mutex::new(Generation { number: 0, begun: None, last_success, abandoned });
         let (max_idle, target) = (config.pool_size, Target::of(config));
         Self { slots, max_idle, target, generation, is_doubted: AtomicBool::new(false) }
     }
@@ -73,21 +76,33 @@ impl Pool {
         let mut slot = self.slots.get().map_err(|error| unavailable(&error.to_string()))?;
         let generation = self.lock().number;
         let is_good = |idle: &Idle| idle.generation == generation && Instant::now() < idle.retires;
-        let Idle { connection, generation, retires } = match slot.0.take().filter(is_good) {
+        let idle = match slot.0.take().filter(is_good) {
             Some(idle) => idle,
-            None => Idle { connection: self.connect()?, generation, retires: retirement() },
+            None => {
+                let (connection, place) = self.connect()?;
+                Idle { connection, place, generation, retires: retirement() }
+            }
         };
-        Ok(Lease { slot, connection, generation, retires })
+        let Idle { mut connection, place, generation, retires } = idle;
+        self.end_abandoned(&mut connection, &place);
+        Ok(Lease { slot, connection, place, generation, retires })
     }
 
     /// Takes back a connection that has just worked. It is closed if there are enough: r2d2 makes
     /// a slot for whoever comes while none is idle, also if another is given back meanwhile.
     pub fn give_back(&self, lease: Lease) {
-        let Lease { mut slot, connection, generation, retires } = lease;
-        self.lock().last_success = Instant::now();
-        if self.slots.state().idle_connections < self.max_idle {
-            slot.0 = Some(Idle { connection, generation, retires });
-        }
+        let Lease { mut slot, connection, place, generation, retires } = lease;
+        let mut state = self.lock();
+        state.last_success = Instant::now();
+        let idle = Idle { connection, place, generation, retires };
+        let surplus = match self.slots.state().idle_connections < self.max_idle {
+            true => slot.0.replace(idle),
+            false => Some(idle),
+        };
+        // Who comes next must count this one. Closing one takes longer, and is nobody's business.
+        drop(slot);
+        drop(state);
+        drop(surplus);
     }
 
     /// A connection turned out to be dead: those as old as it may be so too, as after a restart of
@@ -101,21 +116,35 @@ impl Pool {
 
     /// What began then does not return. If others have succeeded since, that is its own trouble; if
     /// none has, no connection is trusted any more. Either way a new one may hang too.
-    pub fn silent_since(&self, began: Instant) {
+    pub fn silent_since(&self, began: Instant, place: Option<Place>) {
         self.is_doubted.store(true, Ordering::Relaxed);
         let mut generation = self.lock();
+        generation.abandoned.extend(place);
         if generation.last_success < began {
             generation.begin_next();
         }
     }
 
-    fn connect(&self) -> Result<MysqlConnection, Trouble> {
+    fn connect(&self) -> Result<(MysqlConnection, Place), Trouble> {
         if self.is_doubted.load(Ordering::Relaxed) {
             expect_greeting(&self.target.url)?;
         }
-        let connection = connect(&self.target, LockWaits::Short)?;
+        let mut connection = connect(&self.target, LockWaits::Short)?;
+        let place = place(&mut connection)?;
         self.is_doubted.store(false, Ordering::Relaxed);
-        Ok(connection)
+        Ok((connection, place))
+    }
+
+    /// What the network cut off in the middle of a transaction keeps its locks at the database, at
+    /// MySQL until the session's `wait_timeout`; every account may end its own connections. They
+    /// are forgotten once that was asked for: more than one thread may ask.
+    fn end_abandoned(&self, connection: &mut MysqlConnection, place: &Place) {
+        let abandoned = self.lock().abandoned.clone();
+        for old in abandoned {
+            if old.end_from(connection, place).is_ok() {
+                self.lock().abandoned.retain(|other| *other != old);
+            }
+        }
     }
 
     /// Every change is whole, so a thread that panicked left nothing half done.
@@ -135,6 +164,7 @@ impl Generation {
 
 struct Idle {
     connection: MysqlConnection,
+    place: Place,
     generation: u64,
     retires: Instant,
 }

@@ -7,8 +7,9 @@
 //!
 //! The races:
 //! - *A statement that never returns*: its requests are answered at their own deadlines; the
-//!   watchdog gives its place to another thread. Should it return after all, the thread sees that
-//!   it was written off, throws its connection away and ends.
+//!   watchdog gives its place to another thread, and whoever has a connection next ends that
+//!   statement's at the database, with the locks of its transaction. Should it return after all,
+//!   the thread sees that it was written off, throws its connection away and ends.
 //! - *Work that comes while the last thread falls asleep*: both look at the queues with the state
 //!   locked, so one of them sees the other.
 
@@ -24,6 +25,7 @@ use diesel::mysql::MysqlConnection;
 use prometheus_client::metrics::gauge::Gauge;
 
 use super::classify::{Trouble, classify};
+use super::connect::Place;
 use super::pool::Pool;
 use super::retry::pauses;
 use crate::config::DatabaseConfig;
@@ -89,6 +91,8 @@ struct Busy {
     since: Instant,
     /// When it asked the database for what it waits for now.
     asked: Instant,
+    /// By which connection, if it has one.
+    place: Option<Place>,
     is_written_off: Arc<AtomicBool>,
 }
 
@@ -183,7 +187,7 @@ impl Shared {
             let silent = state.busy.swap_remove(index);
             silent.is_written_off.store(true, Ordering::Relaxed);
             state.written_off += 1;
-            self.pool.silent_since(silent.asked);
+            self.pool.silent_since(silent.asked, silent.place);
             log::warn!("the database does not answer: a thread waits for it, others go on");
         }
         self.in_use.set(state.busy.len() as i64);
@@ -244,7 +248,8 @@ impl Worker {
             let Some(batch) = Arc::clone(work).take() else { continue };
             let (id, since) = (self.id, Instant::now());
             let is_written_off = Arc::clone(&self.is_written_off);
-            state.busy.push(Busy { id, kind, since, asked: since, is_written_off });
+            let (asked, place) = (since, None);
+            state.busy.push(Busy { id, kind, since, asked, place, is_written_off });
             return Some(batch);
         }
         None
@@ -286,7 +291,10 @@ impl Worker {
     ) -> Result<T, Trouble> {
         let pool = &self.shared.pool;
         let mut lease = pool.lease()?;
-        match work(&mut lease.connection) {
+        self.asks_by(Some(lease.place.clone()));
+        let done = work(&mut lease.connection);
+        self.asks_by(None);
+        match done {
             Ok(done) => {
                 // One that was written off has been replaced, and its connection with it.
                 if !self.is_written_off.load(Ordering::Relaxed) {
@@ -309,6 +317,13 @@ impl Worker {
         let mut state = self.shared.lock();
         if let Some(busy) = state.busy.iter_mut().find(|busy| busy.id == self.id) {
             busy.asked = Instant::now();
+        }
+    }
+
+    fn asks_by(&self, place: Option<Place>) {
+        let mut state = self.shared.lock();
+        if let Some(busy) = state.busy.iter_mut().find(|busy| busy.id == self.id) {
+            busy.place = place;
         }
     }
 }
