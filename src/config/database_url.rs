@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::error::{ConfigError, Result};
-use super::variables::{must, secret};
+use super::variables::{is_there, must, secret};
 use crate::values::Secret;
 
 const NAME: &str = "DATABASE_URL";
@@ -12,6 +12,8 @@ const MUST_BE: &str = "mysql://user:password@host:3306/name, with what is specia
 const SSL_MODES: &str = "disabled, preferred, required, verify_ca or verify_identity";
 /// What diesel reads; it passes over all others without a word.
 const PARAMETERS: [&str; 5] = ["ssl_mode", "ssl_ca", "ssl_cert", "ssl_key", "unix_socket"];
+/// With it Connector/C 3.4 takes every certificate, whatever it is told; Debian's does not read it.
+const UNVERIFIED: &str = "MARIADB_TLS_DISABLE_PEER_VERIFICATION";
 
 /// How the way to the database is to be protected, weakest first, in MySQL's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,6 +33,12 @@ pub(super) fn read() -> Result<(Secret, Option<SslMode>)> {
     let mut url = parse(text.expose()).ok_or_else(|| must(NAME, MUST_BE))?;
     check_parameters(&url)?;
     let ssl_mode = ssl_mode(&url)?;
+    if names(&url, "ssl_ca") && ssl_mode != Some(SslMode::Disabled) && is_there(UNVERIFIED) {
+        return Err(ConfigError::new(format!(
+            "{UNVERIFIED} is set, with which MariaDB's client library checks no certificate, and \
+             {NAME} names an authority in ssl_ca; unset the one or leave out the other"
+        )));
+    }
     // The client would take it for the socket, whatever the port.
     if url.host_str() == Some("localhost") && url.port().is_some() && !names(&url, "unix_socket") {
         url.set_host(Some("127.0.0.1")).map_err(|_| must(NAME, MUST_BE))?;

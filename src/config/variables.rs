@@ -106,6 +106,12 @@ pub(super) fn optional_secret(name: &str) -> Result<Option<Secret>> {
     }
 }
 
+/// Whether it is there, be it empty, as others may read it.
+#[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
+pub(super) fn is_there(name: &str) -> bool {
+    env::var_os(name).is_some()
+}
+
 /// The variable's value; an empty one counts as not set.
 #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
 pub(super) fn variable(name: &str) -> Result<Option<String>> {

@@ -225,6 +225,23 @@ fn a_server_that_demands_tls_gets_it_or_is_told_from_a_wrong_password() {
 }
 
 #[test]
+fn a_variable_with_which_no_certificate_is_checked_is_refused_where_one_is_to_be() {
+    let world = World::new();
+    let url = format!("{}?ssl_ca=/etc/ssl/ca.pem", world.database.url());
+    for value in ["1", ""] {
+        let variables =
+            [("DATABASE_URL", url.as_str()), ("MARIADB_TLS_DISABLE_PEER_VERIFICATION", value)];
+        let (status, log) = Server::spawn(&["migrate"], &world.variables(), &variables).wait();
+        assert_eq!(status.code(), Some(1), "{value}: {log}");
+        assert_eq!(log.lines().count(), 1, "{value}: {log}");
+        assert!(log.contains("MARIADB_TLS_DISABLE_PEER_VERIFICATION is set"), "{value}: {log}");
+    }
+    let variables = [("MARIADB_TLS_DISABLE_PEER_VERIFICATION", "1")];
+    let (status, log) = Server::spawn(&["migrate"], &world.variables(), &variables).wait();
+    assert!(status.success(), "{log}");
+}
+
+#[test]
 fn a_spelling_that_would_be_passed_over_stops_the_start() {
     let world = World::new();
     for (query, says) in [

@@ -59,8 +59,8 @@ fn is_variable(name: &str) -> bool {
     name.len() > 3 && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
 }
 
-/// Looked at to say that they do nothing here.
-const IGNORED: [&str; 2] = ["HTTPS_PROXY", "ALL_PROXY"];
+/// Other programs', which are looked at to say that they do nothing here, or must not be set.
+const IGNORED: [&str; 3] = ["HTTPS_PROXY", "ALL_PROXY", "MARIADB_TLS_DISABLE_PEER_VERIFICATION"];
 
 /// The names that stand in the code of src/config as text of their own. That a secret may come from
 /// a file is the same variable.
