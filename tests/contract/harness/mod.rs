@@ -36,6 +36,11 @@ fn session_key_secrets() -> Option<(&'static str, String)> {
     Some(("SESSION_KEY_SECRETS", secrets))
 }
 
+/// Where wxauth finds its client library, if not where the system has it: `scripts/test` tells.
+fn client_library() -> Option<(&'static str, String)> {
+    std::env::var("LD_LIBRARY_PATH").ok().map(|path| ("LD_LIBRARY_PATH", path))
+}
+
 /// One test's world. Everything in it is real and its own, so that tests run in parallel.
 pub struct World {
     pub database: Database,
@@ -93,6 +98,7 @@ impl World {
             ("WORKERS", "2".to_owned()),
         ];
         variables.extend(session_key_secrets());
+        variables.extend(client_library());
         variables
     }
 }
