@@ -2,21 +2,16 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_rt::net::{TcpListener, UnixListener};
 use actix_rt::time::{sleep, timeout};
 use socket2::{SockFilter, SockRef, Socket, TcpKeepalive};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 
+use super::slots::Slots;
 use super::workers::{Accepted, Workers};
 
-/// Open connections. The worst that one can hold is some 50 kB: a head of 16 kB, as much sent ahead,
-/// the buffers of its answer; with the 32 MiB of bodies that stays below 256 MB.
-const MAX_CONNECTIONS: usize = 4_096;
-/// Files that are no connections of callers: the database's, WeChat's, the log.
-const OTHER_FILES: u64 = 400;
 /// A peer that has vanished is noticed after a minute and a half of silence.
 const SILENCE: Duration = Duration::from_secs(60);
 const PROBE_PAUSE: Duration = Duration::from_secs(10);
@@ -40,21 +35,15 @@ const NO_NEW_CONNECTIONS: [SockFilter; 4] = [
     SockFilter::new(0x06, 0, 0, u32::MAX),
 ];
 
-/// The listener, and the count of what it accepted.
+/// The listener, and the slots for what it accepts.
 pub struct Acceptor {
     listener: Listening,
-    slots: Arc<Semaphore>,
-    limit: usize,
+    slots: Slots,
 }
 
 impl Acceptor {
-    pub fn new(listener: Socket) -> io::Result<Self> {
-        let limit = connection_limit();
-        Ok(Self {
-            listener: Listening::new(listener)?,
-            slots: Arc::new(Semaphore::new(limit)),
-            limit,
-        })
+    pub fn new(listener: Socket, slots: Slots) -> io::Result<Self> {
+        Ok(Self { listener: Listening::new(listener)?, slots })
     }
 
     /// Accepts until this future is dropped.
@@ -71,22 +60,22 @@ impl Acceptor {
     /// Closes the listener so that whoever comes later is refused, and nobody who was let in is reset:
     /// the kernel begins no more connections, those that have begun are accepted, and what is queued
     /// then in the same breath as the listener closes.
-    pub async fn close(self, workers: &Workers) -> io::Result<OpenConnections> {
+    pub async fn close(self, workers: &Workers) -> io::Result<()> {
         match self.listener.shut_out() {
             // Accepting ends with the time.
             Ok(()) => drop(timeout(LAST_HANDSHAKES, self.accept(workers)).await),
             Err(error) => log::debug!("new connections cannot be kept out: {error}"),
         }
-        let Self { listener, slots, limit } = self;
+        let Self { listener, slots } = self;
         let listener = listener.into_socket()?;
         loop {
-            let slot = match Arc::clone(&slots).try_acquire_owned() {
-                Ok(slot) => slot,
-                Err(_) => {
+            let slot = match slots.take() {
+                Some(slot) => slot,
+                None => {
                     workers.make_room();
-                    match timeout(LAST_ROOM, Arc::clone(&slots).acquire_owned()).await {
-                        Ok(Ok(slot)) => slot,
-                        _ => break,
+                    match slots.wait(LAST_ROOM).await {
+                        Some(slot) => slot,
+                        None => break,
                     }
                 }
             };
@@ -97,22 +86,16 @@ impl Acceptor {
                 Err(_) => break,
             }
         }
-        Ok(OpenConnections { slots, limit })
-    }
-
-    /// Stops accepting, and leaves what is queued to whoever else holds the listener.
-    pub fn leave(self) -> OpenConnections {
-        OpenConnections { slots: self.slots, limit: self.limit }
+        Ok(())
     }
 
     async fn slot(&self, workers: &Workers) -> OwnedSemaphorePermit {
         loop {
-            if let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() {
+            if let Some(slot) = self.slots.take() {
                 return slot;
             }
             workers.make_room();
-            if let Ok(Ok(slot)) = timeout(ROOM_PAUSE, Arc::clone(&self.slots).acquire_owned()).await
-            {
+            if let Some(slot) = self.slots.wait(ROOM_PAUSE).await {
                 return slot;
             }
         }
@@ -167,21 +150,6 @@ impl Listening {
     }
 }
 
-/// The connections that are still open when no more are accepted.
-pub struct OpenConnections {
-    slots: Arc<Semaphore>,
-    limit: usize,
-}
-
-impl OpenConnections {
-    /// Returns when all have ended, or after this long.
-    pub async fn end(&self, time: Duration) {
-        // MAX_CONNECTIONS is far below what a u32 holds.
-        let all = self.slots.acquire_many(self.limit as u32);
-        let _ = timeout(time, all).await;
-    }
-}
-
 /// The same at once, or not at all.
 fn accept(listener: &Socket) -> io::Result<(Socket, Option<SocketAddr>)> {
     let (stream, peer) = listener.accept()?;
@@ -200,21 +168,4 @@ async fn wait_after(error: &io::Error) {
 fn is_the_callers(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
-}
-
-/// Raises the soft limit of open files to the hard one, and keeps within it.
-fn connection_limit() -> usize {
-    let files = match rlimit::increase_nofile_limit(u64::MAX) {
-        Ok(files) => files,
-        Err(error) => {
-            log::warn!("cannot raise the limit of open files: {error}");
-            rlimit::Resource::NOFILE.get_soft().unwrap_or(1_024)
-        }
-    };
-    let left = files.saturating_sub(OTHER_FILES).max(files / 2);
-    let limit = usize::try_from(left).unwrap_or(usize::MAX).min(MAX_CONNECTIONS);
-    if limit < MAX_CONNECTIONS {
-        log::warn!("open files are limited to {files}, and so are connections to {limit}");
-    }
-    limit
 }

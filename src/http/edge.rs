@@ -19,6 +19,7 @@ use super::connection::Progress;
 use super::endpoints::{Readiness, meant_by};
 use super::log_line::{Facts, LogLine};
 use super::proxies::{Client, TrustedProxies};
+use super::slots::Slots;
 use super::stopping::{Stage, Stopping};
 use crate::error::Error;
 use crate::metrics::Metrics;
@@ -30,6 +31,7 @@ const MAX_REQUEST_ID_LENGTH: usize = 64;
 #[derive(Clone)]
 pub struct Edge {
     pub stopping: Stopping,
+    pub slots: Slots,
     pub metrics: Arc<Metrics>,
     pub proxies: Arc<TrustedProxies>,
     pub readiness: Data<Readiness>,
@@ -83,7 +85,7 @@ impl Edge {
         };
         head.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         head.headers_mut().insert(X_REQUEST_ID, request_id);
-        if self.stopping.has_begun() {
+        if self.stopping.has_begun() || self.slots.are_scarce() {
             head.set_connection_type(ConnectionType::Close);
         }
         answer.map_err(|(response, error)| InternalError::from_response(error, response).into())

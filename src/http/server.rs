@@ -15,6 +15,7 @@ use super::edge::Edge;
 use super::endpoints::Readiness;
 use super::proxies::TrustedProxies;
 use super::request::BodyRoom;
+use super::slots::Slots;
 use super::stopping::{
     LAST_ANSWERS, LAST_COUNTS, LAST_LOGINS, LAST_REQUESTS, Signals, Stage, Stopping, UNDER_WAY,
     end_in_time,
@@ -62,12 +63,13 @@ pub async fn serve(
     let reports = Reports::start(&ground, &verbs, &background);
     let stopping = Stopping::new();
     let logins = verbs.logins.clone();
-    let shared = shared(&ground, verbs, &stopping);
+    let slots = Slots::new();
+    let shared = shared(&ground, verbs, &stopping, &slots);
     let metrics = Arc::clone(&ground.metrics);
     let metrics_server =
         metrics_listener.map(|listener| metrics::serve(metrics, listener)).transpose()?;
     let workers = Workers::start(ground.config.workers, &shared);
-    run(listener, &workers, &stopping, &ground.config).await?;
+    run(listener, slots, &workers, &stopping, &ground.config).await?;
 
     logins.finish(LAST_LOGINS).await;
     reports.finish(&ground.store).await;
@@ -148,11 +150,12 @@ impl Reports {
 }
 
 /// What the handlers of every worker share.
-fn shared(ground: &Ground, verbs: Verbs, stopping: &Stopping) -> Shared {
+fn shared(ground: &Ground, verbs: Verbs, stopping: &Stopping, slots: &Slots) -> Shared {
     let readiness = Data::new(Readiness::new(ground.store.clone()));
     let edge = Edge {
         readiness: readiness.clone(),
         stopping: stopping.clone(),
+        slots: slots.clone(),
         metrics: Arc::clone(&ground.metrics),
         proxies: Arc::new(TrustedProxies::new(ground.config.trusted_proxies.clone())),
     };
@@ -170,6 +173,7 @@ fn shared(ground: &Ground, verbs: Verbs, stopping: &Stopping) -> Shared {
 /// Accepts until a signal and the drain after it, then ends what is open.
 async fn run(
     listener: Listener,
+    slots: Slots,
     workers: &Workers,
     stopping: &Stopping,
     config: &Config,
@@ -182,7 +186,7 @@ async fn run(
     if config.trusted_proxies.is_empty() && !address.is_unix() {
         log::info!("TRUSTED_PROXIES is not set: no limit counts by address");
     }
-    let acceptor = Acceptor::new(listener)?;
+    let acceptor = Acceptor::new(listener, slots.clone())?;
     let signals = Signals::take()?;
     log::info!("listening on {}", name(&address));
     systemd::tell_ready();
@@ -196,13 +200,18 @@ async fn run(
         () = signal_and_drain => {}
     }
     end_in_time();
-    let open = if is_own { acceptor.close(workers).await? } else { acceptor.leave() };
+    if is_own {
+        acceptor.close(workers).await?;
+    } else {
+        // What is queued is for whoever else holds the listener.
+        drop(acceptor);
+    }
     log::info!("no more connections are accepted");
-    open.end(LAST_REQUESTS).await;
+    slots.all_free(LAST_REQUESTS).await;
     stopping.enter(Stage::IdleEnds);
-    open.end(UNDER_WAY).await;
+    slots.all_free(UNDER_WAY).await;
     stopping.enter(Stage::LastAnswers);
-    open.end(LAST_ANSWERS).await;
+    slots.all_free(LAST_ANSWERS).await;
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use wxauth_sandbox::{EncryptedData, encrypt};
 
-use crate::harness::{Answer, Client, METRICS, Reader, World};
+use crate::harness::{Answer, Client, METRICS, Reader, Server, World};
 
 const LONG_GRACE: (&str, &str) = ("LOGIN_GRACE_MS", "20000");
 const GRACE: Duration = Duration::from_secs(20);
@@ -147,6 +147,50 @@ async fn data_above_the_limit_takes_no_seat() {
     let answer = page.post_phone(&openid, &foreign(1)).await;
     answer.assert_error(429, 42900, "rate_limited", false);
     assert!(answer.elapsed < GRACE, "{:?}", answer.elapsed);
+}
+
+/// Each has the next request under way as soon as the last is answered, so that their connections
+/// never wait.
+#[actix_rt::test]
+async fn callers_who_never_rest_do_not_keep_every_connection() {
+    const FILES: u32 = 256;
+    // Half of them may be connections of callers.
+    const POSTERS: usize = FILES as usize / 2 + 32;
+    let world = World::with_rate_limit(None);
+    let server = Server::start_with_few_files(FILES, &world.variables());
+    server.wait_for_line("connections to 128");
+    let openid = server.client().log_in(&world, "alice").await;
+    let posters: Vec<_> = (0..POSTERS)
+        .map(|number| {
+            let (page, openid) = (server.client(), openid.clone());
+            actix_rt::spawn(async move {
+                loop {
+                    // One that is closed begins anew.
+                    let data = foreign(number);
+                    let body = json!({
+                        "openid": openid,
+                        "encryptedData": data.encrypted_data,
+                        "iv": data.iv,
+                    });
+                    let headers = [("content-type", "application/json")];
+                    let body = body.to_string().into_bytes();
+                    let _ = page.try_send("POST", "/getWXUserPhone", &headers, body).await;
+                }
+            })
+        })
+        .collect();
+    // By then each of them has had its first answer or waits in the queue.
+    server.line("rate_limited").await;
+
+    let newcomer = async {
+        for _ in 0..10 {
+            server.client().post_code(&world.wechat.login("bob")).await.assert_ok();
+        }
+    };
+    let waited = actix_rt::time::timeout(Duration::from_secs(30), newcomer).await;
+
+    posters.iter().for_each(actix_rt::task::JoinHandle::abort);
+    assert!(waited.is_ok(), "newcomers found no connection");
 }
 
 #[actix_rt::test]

@@ -51,6 +51,17 @@ impl Server {
         Self::run(command, environment).listening()
     }
 
+    /// Starts one that may open so few files, which bounds its connections.
+    pub fn start_with_few_files(files: u32, world: &[(&'static str, String)]) -> Self {
+        let mut command = Command::new("/bin/sh");
+        command
+            .args(["-c", &format!("ulimit -n {files}; exec \"$0\" serve --migrate")])
+            .arg(env!("CARGO_BIN_EXE_wxauth"))
+            .stdin(Stdio::null());
+        let environment = world.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        Self::run(command, environment).listening()
+    }
+
     fn listening(mut self) -> Self {
         let line = self.wait_for_line("listening on ");
         let (_, address) = line.split_once("listening on ").unwrap_or_default();
