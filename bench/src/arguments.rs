@@ -28,6 +28,8 @@ pub enum Mode {
     Endpoints(EndpointsArguments),
     /// This server beside another one, such as that of the commit before, on one database
     Compare(CompareArguments),
+    /// This server beside the usual one of 2019 (express, mysql2, axios), and whose first taps open
+    Beside(BesideArguments),
     /// What requests that wait in grace for a late login cost the others
     Grace(GraceArguments),
     /// Whether one kind of failed decryption can be told from another
@@ -113,6 +115,31 @@ pub struct CompareArguments {
     #[arg(long, value_name = "N", default_value_t = 5)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=100))]
     pub rounds: u16,
+}
+
+#[derive(Args)]
+pub struct BesideArguments {
+    #[command(flatten)]
+    pub common: CommonArguments,
+
+    /// Connections, each with one request at a time
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=1_024))]
+    pub connections: u16,
+
+    /// How long each measurement takes
+    #[arg(long, value_name = "SECONDS", default_value_t = 4)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub seconds: u64,
+
+    /// How often everything is measured, in turns; the medians are shown
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub rounds: u16,
+
+    /// Random users whose first tap is tried on each server
+    #[arg(long, value_name = "N", default_value_t = 2_000)]
+    pub taps: usize,
 }
 
 #[derive(Args)]

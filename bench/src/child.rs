@@ -45,7 +45,7 @@ impl ChildServer {
     }
 
     pub fn process(&self) -> Process {
-        Process::new(self.child.id())
+        Process::with_children(self.child.id())
     }
 
     /// The last lines of its log, indented.

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod bare;
+mod beside;
 mod cell;
 mod child;
 mod compare;
@@ -54,6 +55,7 @@ fn run(arguments: Arguments) -> Result<bool> {
         Mode::Compare(arguments) => {
             show("compare", &compare::run(&arguments)?, arguments.common.json)
         }
+        Mode::Beside(arguments) => show("beside", &beside::run(&arguments)?, arguments.common.json),
         Mode::Grace(arguments) => show("grace", &grace::run(&arguments)?, arguments.common.json),
         Mode::Failures(arguments) => {
             show("failures", &failures::run(&arguments)?, arguments.common.json)

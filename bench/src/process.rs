@@ -16,11 +16,17 @@ const RESET_PEAK: &str = "5";
 #[derive(Clone, Copy)]
 pub struct Process {
     pid: u32,
+    with_children: bool,
 }
 
 impl Process {
     pub fn new(pid: u32) -> Self {
-        Self { pid }
+        Self { pid, with_children: false }
+    }
+
+    /// One that does its work in processes of its own: all of it counts.
+    pub fn with_children(pid: u32) -> Self {
+        Self { pid, with_children: true }
     }
 
     pub fn this() -> Self {
@@ -31,22 +37,38 @@ impl Process {
     pub fn cpu_time(self) -> Result<Duration> {
         let stat = self.read("stat")?;
         let ticks = cpu_ticks(&stat).with_context(|| format!("cannot read {stat:?}"))?;
-        Ok(Duration::from_secs(ticks) / TICKS_A_SECOND)
+        let own = Duration::from_secs(ticks) / TICKS_A_SECOND;
+        self.children()?.into_iter().try_fold(own, |sum, child| Ok(sum + child.cpu_time()?))
     }
 
-    /// The most memory it has held since [`Process::forget_peak`].
+    /// The most memory it has held since [`Process::forget_peak`], with each child's own peak.
     pub fn peak_memory_bytes(self) -> Result<u64> {
         let status = self.read("status")?;
         let kibibytes = status
             .lines()
             .find_map(|line| line.strip_prefix("VmHWM:"))
             .and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
-        Ok(kibibytes.context("the kernel tells no VmHWM")? * 1_024)
+        let own = kibibytes.context("the kernel tells no VmHWM")? * 1_024;
+        self.children()?
+            .into_iter()
+            .try_fold(own, |sum, child| Ok(sum + child.peak_memory_bytes()?))
     }
 
     /// Where the kernel does not allow it, the peak is that since the start.
     pub fn forget_peak(self) {
         let _ = fs::write(self.path("clear_refs"), RESET_PEAK);
+        for child in self.children().unwrap_or_default() {
+            child.forget_peak();
+        }
+    }
+
+    /// Those that it started and that run, where they count.
+    fn children(self) -> Result<Vec<Self>> {
+        if !self.with_children {
+            return Ok(Vec::new());
+        }
+        let pids = self.read(&format!("task/{}/children", self.pid))?;
+        Ok(pids.split_whitespace().filter_map(|pid| pid.parse().ok()).map(Self::new).collect())
     }
 
     /// Among them its connections.
