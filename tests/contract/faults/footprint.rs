@@ -31,7 +31,9 @@ impl Footprint {
             let number = line.and_then(|line| line.split_whitespace().next());
             number.and_then(|number| number.parse().ok()).expect(name)
         };
-        let connections = database.count(&database.connections());
+        // MySQL 5.6 lists some that were killed and closed for good.
+        let connections =
+            database.count(&format!("{} WHERE command <> 'Killed'", database.connections()));
         Self { threads: number("Threads:"), memory_kib: number("VmRSS:"), connections }
     }
 
