@@ -90,15 +90,21 @@ pub fn decode(text: &str, fits: impl Fn(usize) -> bool) -> Option<(Vec<u8>, Repa
     fits(bytes.len()).then_some((bytes, repairs))
 }
 
-/// Quotes at both ends or at one, and whatever space is outside of them.
+/// Quotes at both ends or at one, and whatever space is outside of them: at an end without a quote,
+/// spaces may be pluses.
 fn trim_quotes<'a>(text: &'a str, repairs: &mut Repairs) -> &'a str {
     let is_quote = |c| c == '"' || c == '\'';
-    let trimmed = text.trim();
-    if !trimmed.starts_with(is_quote) && !trimmed.ends_with(is_quote) {
-        return text;
+    let mut bare = text;
+    if bare.trim_start().starts_with(is_quote) {
+        bare = bare.trim_start().trim_start_matches(is_quote);
     }
-    repairs.add(Damage::Quotes);
-    trimmed.trim_matches(is_quote)
+    if bare.trim_end().ends_with(is_quote) {
+        bare = bare.trim_end().trim_end_matches(is_quote);
+    }
+    if bare.len() < text.len() {
+        repairs.add(Damage::Quotes);
+    }
+    bare
 }
 
 fn percent_decode(mut text: String, repairs: &mut Repairs) -> String {
@@ -204,6 +210,8 @@ mod tests {
             valid.replace('+', "%2b").replace('/', "%2f").replace('=', "%3d"),
             format!("\"{valid}\""),
             format!(" '{valid}' "),
+            format!(" '{}", valid.replace('+', " ")),
+            format!("{}\" ", valid.replace('+', " ")),
             indented(valid),
             valid.trim_end_matches('=').to_owned(),
             url_safe.clone(),
