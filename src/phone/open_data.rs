@@ -6,6 +6,7 @@ use aes::Aes128;
 use block_modes::block_padding::Pkcs7;
 use block_modes::{BlockMode as _, Cbc};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::repair::{self, Repairs};
 use crate::values::{Phone, SessionKey};
@@ -110,10 +111,7 @@ pub fn open(
 ) -> Result<Phone, Unopened> {
     let plaintext = decrypt(data, key).ok_or(Unopened::Padding)?;
     let text = str::from_utf8(&plaintext).map_err(|_| Unopened::Utf8)?;
-    let plain: PlainPhone = serde_json::from_str(text).map_err(|error| match error.is_data() {
-        true => Unopened::NotAPhone,
-        false => Unopened::Json,
-    })?;
+    let plain: PlainPhone<'_> = read_object(text)?;
     let (phone, appid) = plain.into_phone_and_appid().ok_or(Unopened::NotAPhone)?;
     if appid != expected.appid {
         return Err(Unopened::OtherApp);
@@ -136,14 +134,26 @@ fn decrypt(data: &EncryptedData, key: &SessionKey) -> Option<Vec<u8>> {
     (1..=BLOCK).contains(&padding).then_some(plaintext)
 }
 
+/// For serde, an array of the values in their order would do as well.
+fn read_object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Unopened> {
+    let value = serde_json::from_str(text).map_err(|error| match error.is_data() {
+        true => Unopened::NotAPhone,
+        false => Unopened::Json,
+    })?;
+    let is_object = text.trim_ascii_start().starts_with('{');
+    if is_object { Ok(value) } else { Err(Unopened::NotAPhone) }
+}
+
 /// The documented plaintext; fields that are not known are ignored.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct PlainPhone {
+struct PlainPhone<'a> {
     phone_number: String,
     pure_phone_number: String,
     country_code: TextOrNumber,
-    watermark: Watermark,
+    /// A [`Watermark`].
+    #[serde(borrow)]
+    watermark: &'a RawValue,
 }
 
 #[derive(Deserialize)]
@@ -160,7 +170,7 @@ enum TextOrNumber {
     Number(u64),
 }
 
-impl PlainPhone {
+impl PlainPhone<'_> {
     fn into_phone_and_appid(self) -> Option<(Phone, String)> {
         let country_code = self.country_code.into_text();
         let is_phone = is_digits(&self.pure_phone_number, MAX_PHONE_LENGTH)
@@ -170,7 +180,8 @@ impl PlainPhone {
             )
             && self.phone_number.ends_with(&self.pure_phone_number)
             && is_digits(&country_code, MAX_COUNTRY_CODE_LENGTH);
-        let watermark = self.watermark.timestamp.into_text();
+        let Watermark { timestamp, appid } = read_object(self.watermark.get()).ok()?;
+        let watermark = timestamp.into_text();
         let watermark = is_digits(&watermark, 18).then(|| watermark.parse().ok()).flatten()?;
         let phone = Phone {
             phone_number: self.phone_number,
@@ -178,7 +189,7 @@ impl PlainPhone {
             country_code,
             watermark,
         };
-        is_phone.then_some((phone, self.watermark.appid))
+        is_phone.then_some((phone, appid))
     }
 }
 

@@ -49,7 +49,9 @@ enum Number {
 impl Answer {
     /// Success is both fields being there: errcode may be absent or 0 then.
     pub fn read(body: &[u8]) -> Self {
-        let Ok(json) = serde_json::from_slice::<Json>(body) else {
+        // For serde, an array of the values in their order would do as well.
+        let is_object = body.trim_ascii_start().starts_with(b"{");
+        let Some(json) = serde_json::from_slice::<Json>(body).ok().filter(|_| is_object) else {
             return Self::Unusable("WeChat's answer is not the JSON that is documented");
         };
         let openid = json.openid.as_deref().filter(|text| !text.is_empty());
@@ -136,6 +138,14 @@ fn seen_address(errmsg: &str) -> Option<IpAddr> {
 #[expect(clippy::expect_used, reason = "a test that cannot go on panics")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_is_an_object() {
+        let values = r#""oAlice","AAAAAAAAAAAAAAAAAAAAAA==",null,null,null"#;
+        let object = r#" {"openid":"oAlice","session_key":"AAAAAAAAAAAAAAAAAAAAAA=="}"#;
+        assert!(matches!(Answer::read(format!("[{values}]").as_bytes()), Answer::Unusable(_)));
+        assert!(matches!(Answer::read(object.as_bytes()), Answer::Session(_)));
+    }
 
     #[test]
     fn of_errmsg_only_an_address_and_a_trace_id_are_told() {

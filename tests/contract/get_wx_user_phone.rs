@@ -83,10 +83,12 @@ async fn an_openid_that_never_logged_in_is_told_to_log_in() {
     answer.assert_error(401, 40100, "login_required", true);
 }
 
+const NUMBER: &str =
+    r#""phoneNumber":"13580006666","purePhoneNumber":"13580006666","countryCode":"86""#;
+
 /// A whole phone number, but its padding is 17 to 32 bytes of their own count: PKCS#7 ends at 16.
 fn padded_over_a_block(key: &str, watermark: &str) -> EncryptedData {
-    let phone = r#""phoneNumber":"13580006666","purePhoneNumber":"13580006666","countryCode":"86""#;
-    let mut plaintext = format!("{{{phone},{watermark}}}").into_bytes();
+    let mut plaintext = format!("{{{NUMBER},{watermark}}}").into_bytes();
     let padding = 32 - plaintext.len() % 16;
     plaintext.extend(std::iter::repeat_n(padding as u8, padding));
     // The sandbox adds a block of padding of its own, which is cut off again.
@@ -122,6 +124,17 @@ async fn every_failed_decryption_is_the_same_answer_after_the_same_wait() {
         (plain("no json"), "not JSON"),
         (plain("[]"), "not an object"),
         (plain("{}"), "an empty object"),
+        (
+            plain(&format!(
+                r#"["13580006666","13580006666","86",{}]"#,
+                watermark.trim_start_matches("\"watermark\":")
+            )),
+            "an array of the values",
+        ),
+        (
+            plain(&format!(r#"{{{NUMBER},"watermark":[{},"{}"]}}"#, now(), world.wechat.appid())),
+            "a watermark that is an array",
+        ),
         (
             plain(r#"{"openId":"o","nickName":"Band","watermark":{"timestamp":1,"appid":"wx"}}"#),
             "user info",
