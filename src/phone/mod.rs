@@ -16,7 +16,7 @@
 
 mod damage_report;
 pub mod open_data;
-mod repair;
+pub mod repair;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -11,7 +11,7 @@ use super::exchange::Session;
 use crate::values::{OpenId, SessionKey, UnionId};
 
 /// A whole answer, understood.
-pub(super) enum Answer {
+pub enum Answer {
     Session(Session),
     Refusal(Refusal),
     /// Neither, and what is wrong with it.

@@ -17,7 +17,7 @@ mod quota;
 mod secret;
 mod upstream;
 
-pub use self::answer::Refusal;
+pub use self::answer::{Answer, Refusal};
 pub use self::attempt::ATTEMPTS;
 pub use self::client::WeChat;
 pub use self::errcodes::{Class, ERRCODES, Errcode};

@@ -27,19 +27,22 @@ impl FromRequest for Fields {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
             let body = reading::body(&request, payload).await?;
-            read(&request, &body)
+            let content_type = request.headers().get(CONTENT_TYPE);
+            let content_type = content_type.and_then(|value| value.to_str().ok());
+            let content_type = content_type.unwrap_or_default();
+            Self::read(request.method(), request.query_string(), content_type, &body)
         })
     }
 }
 
-/// The fields of the body, and after them those of the query.
-fn read(request: &HttpRequest, body: &[u8]) -> Result<Fields> {
-    let query = body::form(request.query_string().as_bytes());
-    let has_no_body = body.is_empty() && (request.method() == Method::GET || !query.is_empty());
-    if has_no_body {
-        return Ok(query);
+impl Fields {
+    /// The fields of the body, and after them those of the query.
+    pub fn read(method: &Method, query: &str, content_type: &str, body: &[u8]) -> Result<Self> {
+        let query = body::form(query.as_bytes());
+        let has_no_body = body.is_empty() && (method == Method::GET || !query.is_empty());
+        if has_no_body {
+            return Ok(query);
+        }
+        Ok(body::read(body, content_type)?.followed_by(query))
     }
-    let content_type = request.headers().get(CONTENT_TYPE);
-    let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
-    Ok(body::read(body, content_type)?.followed_by(query))
 }
