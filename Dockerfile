@@ -1,5 +1,4 @@
-# Two stages: what builds stays behind. The steps are scripts, so that they can be tried without
-# a container: packaging/container/.
+# Two stages: what builds stays behind. scripts/check-container builds and runs it without Docker.
 ARG DEBIAN=bookworm
 
 FROM rust:1.95-slim-$DEBIAN AS build
@@ -7,12 +6,13 @@ WORKDIR /src
 COPY packaging/container/build-dependencies packaging/container/
 RUN packaging/container/build-dependencies
 COPY . .
-RUN cargo build --release --locked --package wxauth
+ARG PROFILE=release
+RUN cargo build --profile $PROFILE --locked --package wxauth && mv target/*/wxauth /
 
 FROM debian:$DEBIAN-slim
 COPY packaging/container/run-dependencies /tmp/
 RUN /tmp/run-dependencies && rm /tmp/run-dependencies
-COPY --from=build /src/target/release/wxauth /usr/bin/
+COPY --from=build /wxauth /usr/bin/
 USER wxauth
 # Every address, since the container has its own.
 ENV BIND=0.0.0.0:8080
