@@ -78,6 +78,15 @@ fn expect_schema(state: SchemaState, database: &DatabaseConfig, may_migrate: boo
 
 fn own_or_handed_over(bind: &Bind) -> Result<Listener> {
     let mut handed_over = ListenFd::from_env();
+    if handed_over.len() > 1 {
+        // Who came to the others would wait for ever.
+        let count = handed_over.len();
+        return Err(format!(
+            "LISTEN_FDS hands over {count} sockets, and one can be served: in the socket unit, an empty \
+             ListenStream= goes before the address that is wanted"
+        )
+        .into());
+    }
     let tcp = handed_over.take_tcp_listener(0).map(|listener| listener.map(Socket::from));
     let unix = |_| handed_over.take_unix_listener(0).map(|listener| listener.map(Socket::from));
     match (tcp.or_else(unix), bind) {

@@ -134,3 +134,12 @@ fn without_a_socket_of_systemds_a_unix_address_stops_the_start() {
     let says = "BIND=unix:/run/wxauth/shop.sock is for a socket that systemd hands over";
     assert!(log.contains(says), "{log}");
 }
+
+#[test]
+fn of_two_sockets_none_is_served_rather_than_one() {
+    let world = World::new();
+    let socket = UnixSocket::bind();
+    let (status, log) = Server::spawn_on(&socket.listener, 2, &world.variables()).wait();
+    assert_eq!(status.code(), Some(1));
+    assert!(log.contains("LISTEN_FDS hands over 2 sockets, and one can be served"), "{log}");
+}

@@ -41,14 +41,19 @@ impl Server {
     /// The same on a socket that it is handed, by the protocol of systemd: as file 3, with the pid of
     /// the process that is to take it in a variable. It may be a unix socket.
     pub fn start_on(listener: &impl AsFd, world: &[(&'static str, String)]) -> Self {
+        Self::spawn_on(listener, 1, world).listening()
+    }
+
+    /// The same with as many copies of the socket, and does not wait.
+    pub fn spawn_on(listener: &impl AsFd, count: u32, world: &[(&'static str, String)]) -> Self {
         let listener = listener.as_fd().try_clone_to_owned().expect("a file is left");
         let mut command = Command::new("/bin/sh");
+        let files = "LISTEN_FDS=$1 LISTEN_PID=$$ exec \"$0\" serve --migrate 3<&0 4<&0 0</dev/null";
         command
-            .args(["-c", "LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" serve --migrate 3<&0 0</dev/null"])
-            .arg(env!("CARGO_BIN_EXE_wxauth"))
+            .args(["-c", files, env!("CARGO_BIN_EXE_wxauth"), &count.to_string()])
             .stdin(listener);
         let environment = world.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        Self::run(command, environment).listening()
+        Self::run(command, environment)
     }
 
     /// Starts one that may open so few files, which bounds its connections.
