@@ -92,6 +92,24 @@ fn the_packages_configuration_has_every_variable_and_no_other() {
 }
 
 #[test]
+fn the_compose_file_and_the_image_set_variables_that_are_there() {
+    let mut compose: serde_norway::Value =
+        serde_norway::from_str(&read("compose.yaml")).expect("YAML");
+    compose.apply_merge().expect("its aliases lead somewhere");
+    let services = ["migrate", "wxauth"].map(|name| &compose["services"][name]["environment"]);
+    let composed = services.into_iter().flat_map(|environment| {
+        let environment = environment.as_mapping().expect("variables");
+        environment.keys().filter_map(|name| name.as_str()).collect::<Vec<_>>()
+    });
+    let dockerfile = read("Dockerfile");
+    let image = dockerfile.lines().filter_map(|line| line.strip_prefix("ENV ")?.split('=').next());
+    let named: BTreeSet<String> = composed.chain(image).map(ToOwned::to_owned).collect();
+    assert!(named.contains("WX_SECRET") && named.contains("BIND"), "{named:?}");
+    let unknown: Vec<_> = named.difference(&variables()).cloned().collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
+
+#[test]
 fn both_pages_on_http_list_the_errors_as_they_are() {
     let errors = |page| -> Vec<Vec<String>> {
         let is_error =
