@@ -61,7 +61,7 @@ impl Call {
             headers
                 .append(X_FORWARDED_FOR, HeaderValue::from_bytes(line).expect("a header's value"));
         }
-        self.proxies.client(self.peer, &headers)
+        self.proxies.client(Some(self.peer), &headers)
     }
 
     fn trusts(&self, address: IpAddr) -> bool {
