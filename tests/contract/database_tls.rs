@@ -18,7 +18,8 @@ impl Certificates {
         let mut params = CertificateParams::new(Vec::new()).expect("no names are fine");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         // Of one name they would be taken for one.
-        params.distinguished_name.push(DnType::CommonName, "an authority");
+        let authority = format!("authority {:x}", fastrand::u64(..));
+        params.distinguished_name.push(DnType::CommonName, authority);
         let authority_key = KeyPair::generate().expect("ring makes keys");
         let authority = params.self_signed(&authority_key).expect("a key signs");
         let issuer = Issuer::from_params(&params, &authority_key);
@@ -119,7 +120,10 @@ const NAME: Expected = Encrypted("; the certificate's authority and name are che
 #[cfg(feature = "bundled")]
 const NO_TLS: Expected = Refused("SSL is required");
 #[cfg(feature = "bundled")]
-const NO_AUTHORITY: Expected = Refused("CA certificate is required");
+const WITHOUT_AUTHORITY: [Expected; 5] = {
+    let refused = Refused("CA certificate is required");
+    [refused, NO_TLS, refused, refused, refused]
+};
 /// MySQL's own does as each mode says.
 #[cfg(feature = "bundled")]
 const ROWS: [Row; 12] = [
@@ -128,12 +132,12 @@ const ROWS: [Row; 12] = [
     row("disabled", false, [Plain, Plain, TLS_DEMANDED, Plain, Plain]),
     row("disabled", true, [Plain, Plain, TLS_DEMANDED, Plain, Plain]),
     row("preferred", false, [NOT_CHECKED, Plain, NOT_CHECKED, NOT_CHECKED, NOT_CHECKED]),
-    row("preferred", true, [NOT_CHECKED, Plain, NOT_CHECKED, NOT_CHECKED, NOT_CHECKED]),
+    row("preferred", true, [AUTHORITY, Plain, AUTHORITY, BAD_CERTIFICATE, AUTHORITY]),
     row("required", false, [NOT_CHECKED, NO_TLS, NOT_CHECKED, NOT_CHECKED, NOT_CHECKED]),
-    row("required", true, [NOT_CHECKED, NO_TLS, NOT_CHECKED, NOT_CHECKED, NOT_CHECKED]),
-    row("verify_ca", false, [NO_AUTHORITY; 5]),
+    row("required", true, [AUTHORITY, NO_TLS, AUTHORITY, BAD_CERTIFICATE, AUTHORITY]),
+    row("verify_ca", false, WITHOUT_AUTHORITY),
     row("verify_ca", true, [AUTHORITY, NO_TLS, AUTHORITY, BAD_CERTIFICATE, AUTHORITY]),
-    row("verify_identity", false, [NO_AUTHORITY; 5]),
+    row("verify_identity", false, WITHOUT_AUTHORITY),
     row("verify_identity", true, [NAME, NO_TLS, NAME, BAD_CERTIFICATE, BAD_CERTIFICATE]),
 ];
 

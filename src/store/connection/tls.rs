@@ -84,13 +84,9 @@ impl Target {
     }
 
     pub fn encryption(&self, connection: &mut MysqlConnection) -> QueryResult<Encryption> {
-        let names_authority = has(&self.url, "ssl_ca");
-        let verifies = |mode| SUPPORTS_MYSQL_SSL_MODE && has_mode(&self.url, mode);
-        let is_name_checked = verifies("verify_identity");
-        let is_chain_checked = match SUPPORTS_MYSQL_SSL_MODE {
-            true => is_name_checked || verifies("verify_ca"),
-            false => names_authority,
-        };
+        // Both libraries check it against an authority that is named, whatever the mode.
+        let is_chain_checked = has(&self.url, "ssl_ca");
+        let is_name_checked = SUPPORTS_MYSQL_SSL_MODE && has_mode(&self.url, "verify_identity");
         let is_local = is_socket(&self.url) || is_loopback(&self.url);
         Ok(Encryption { cipher: cipher(connection)?, is_local, is_chain_checked, is_name_checked })
     }
