@@ -11,7 +11,7 @@ use wxauth_sandbox::Fault;
 use crate::faults::mariadb::Mariadb;
 use crate::harness::{Database, Relay, Server, World, docs_page};
 
-const CHECKS: [&str; 17] = [
+const CHECKS: [&str; 18] = [
     "configuration",
     "database_connection",
     "database_encryption",
@@ -29,7 +29,21 @@ const CHECKS: [&str; 17] = [
     "wechat_connection",
     "wechat_credentials",
     "wechat_clock",
+    "trusted_proxies",
 ];
+
+#[test]
+fn whether_proxies_are_known_is_told() {
+    let world = migrated();
+    for (variable, state, found) in [
+        (("TRUSTED_PROXIES", ""), "warning", "no limit counts by address"),
+        (("TRUSTED_PROXIES", "127.0.0.1,10.0.0.0/8"), "ok", "2 networks"),
+        (("BIND", "unix:/run/wxauth/shop.sock"), "ok", "unix socket"),
+    ] {
+        let advice = if state == "ok" { "" } else { "TRUSTED_PROXIES" };
+        assert_finds(&world, &[variable], "trusted_proxies", state, found, advice);
+    }
+}
 
 #[test]
 fn the_documentation_lists_every_check_and_no_other() {
@@ -120,7 +134,7 @@ fn where_all_is_well_only_the_odd_is_told_and_the_exit_code_is_0() {
     let findings = findings(&world, &[]);
     let odd: Vec<_> = findings.iter().filter(|finding| finding["state"] != "ok").collect();
     let checks: Vec<_> = odd.iter().map(|finding| text(finding, "check")).collect();
-    assert_eq!(checks, ["database_defaults", "wechat_transport"], "{odd:?}");
+    assert_eq!(checks, ["database_defaults", "wechat_transport", "trusted_proxies"], "{odd:?}");
     assert!(odd.iter().all(|finding| finding["state"] == "warning"), "{odd:?}");
 
     let lines = String::from_utf8(doctor(&[], &world, &[]).stdout).expect("UTF-8");

@@ -1,9 +1,10 @@
-//! The check of the configuration: everything that is wrong at once, and no value.
+//! The checks of the configuration: everything that is wrong at once, and no value.
 
 use super::finding::Finding;
-use crate::config::Config;
+use crate::config::{Bind, Config};
 
 const CHECK: &str = "configuration";
+const PROXIES: &str = "trusted_proxies";
 
 pub fn check() -> Finding {
     let problems = Config::problems();
@@ -12,4 +13,20 @@ pub fn check() -> Finding {
     }
     let sentences: Vec<_> = problems.iter().map(|problem| problem.without_value()).collect();
     Finding::failed(CHECK, sentences.join("; "), "set them in the environment or in .env")
+}
+
+/// Who calls is known only where a proxy says so.
+pub fn proxies() -> Finding {
+    let Ok(config) = Config::load() else {
+        return Finding::skipped(PROXIES, "the configuration is not whole");
+    };
+    match (config.bind, config.trusted_proxies.len()) {
+        (Bind::Unix(_), _) => Finding::ok(PROXIES, "who comes by the unix socket is one"),
+        (Bind::Tcp(_), 0) => Finding::warning(
+            PROXIES,
+            "none is listed, so no limit counts by address",
+            "name what stands in front in TRUSTED_PROXIES, such as 127.0.0.1/32 for an nginx here",
+        ),
+        (Bind::Tcp(_), count) => Finding::ok(PROXIES, format!("{count} networks are listed")),
+    }
 }

@@ -35,6 +35,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         Ok(config) => wechat::check(&config),
         Err(_) => wechat::skipped("the configuration lacks WeChat's variables"),
     });
+    findings.push(configuration::proxies());
     print(&findings, arguments.json)?;
     let failed = findings.iter().any(Finding::is_failure);
     Ok(if failed { Outcome::Failed } else { Outcome::Done })
