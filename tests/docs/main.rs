@@ -96,9 +96,10 @@ fn the_compose_file_and_the_image_set_variables_that_are_there() {
     let mut compose: serde_norway::Value =
         serde_norway::from_str(&read("compose.yaml")).expect("YAML");
     compose.apply_merge().expect("its aliases lead somewhere");
-    let services = ["migrate", "wxauth"].map(|name| &compose["services"][name]["environment"]);
-    let composed = services.into_iter().flat_map(|environment| {
-        let environment = environment.as_mapping().expect("variables");
+    let environment =
+        |name: &str| compose.get("services")?.get(name)?.get("environment")?.as_mapping();
+    let composed = ["migrate", "wxauth"].into_iter().flat_map(|name| {
+        let environment = environment(name).expect("variables");
         environment.keys().filter_map(|name| name.as_str()).collect::<Vec<_>>()
     });
     let dockerfile = read("Dockerfile");
