@@ -16,6 +16,9 @@ mod harness;
 #[path = "../contract/faults/checker.rs"]
 mod checker;
 #[allow(dead_code, reason = "the contract's tests use the rest")]
+#[path = "../contract/simulation/figures.rs"]
+mod figures;
+#[allow(dead_code, reason = "the contract's tests use the rest")]
 #[path = "../contract/faults/load.rs"]
 mod load;
 
@@ -23,6 +26,7 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use crate::figures::{Figures, SEEDS, percent};
 use crate::harness::{Database, Server, World};
 use crate::load::{Load, Log};
 
@@ -36,10 +40,12 @@ const SHOWN: usize = 10;
 /// For a cluster that goes on by itself.
 const AFTER: Duration = Duration::from_secs(3);
 
-/// What the script tells: addresses, comma-separated, and what can happen to the cluster.
+/// What the script tells: addresses and what can happen to the cluster, comma-separated.
 struct Trial {
     servers: Vec<String>,
     faults: Vec<String>,
+    /// What doctor says of the node that writes.
+    writer: String,
     /// A program that takes the name of a fault, and `break` or `mend`.
     program: String,
 }
@@ -54,8 +60,20 @@ impl Trial {
         Some(Self {
             servers: list(variable("WXAUTH_TRIAL_SERVERS")?),
             faults: list(variable("WXAUTH_TRIAL_FAULTS")?),
+            writer: variable("WXAUTH_TRIAL_WRITER")?,
             program: variable("WXAUTH_TRIAL_PROGRAM")?,
         })
+    }
+
+    /// A world on the cluster, and a process on each address.
+    fn serve(&self) -> (World, Vec<Server>) {
+        let world = World::on(Database::that_dies_with(&self.servers[0]));
+        world.run(&["migrate"]).assert_ok();
+        let doctor = world.run(&["doctor"]).stdout;
+        assert!(doctor.contains(&self.writer), "{doctor}");
+        let urls = self.servers.iter().map(|server| format!("{server}/{}", world.database.name()));
+        let servers = urls.map(|url| world.server_with(&[("DATABASE_URL", &url)])).collect();
+        (world, servers)
     }
 
     fn tell(&self, fault: &str, what: &str) {
@@ -80,12 +98,33 @@ fn whatever_happens_to_the_writer_nothing_that_was_acknowledged_is_lost() {
     assert!(wrong.is_empty(), "{} findings", wrong.len());
 }
 
+/// Users meet what pages and networks do around a tap, and either process on their way.
+#[actix_rt::test]
+async fn whichever_node_a_process_writes_by_every_first_tap_succeeds() {
+    let Some(trial) = Trial::read() else {
+        println!("skipped: scripts/cluster-trial starts a cluster for it");
+        return;
+    };
+    if trial.servers[0] == trial.servers[1] {
+        println!("skipped: both processes write by the same node");
+        return;
+    }
+    let mut figures = Figures::default();
+    for seed in SEEDS {
+        let (world, servers) = trial.serve();
+        let urls = [&servers[0], &servers[1]].map(|server| server.base_url().to_owned());
+        figures.add(seed, &world, urls).await;
+    }
+    println!("| the worst that happened around the tap | first taps | succeeded |\n|---|---|---|");
+    for (trouble, taps) in &figures.taps {
+        println!("| {} | {} | {} |", trouble.name(), taps.0, percent(*taps));
+    }
+    println!("| all | {} | {} |", figures.total().0, percent(figures.total()));
+    figures.assert_all_succeeded();
+}
+
 fn try_out(trial: &Trial, fault: &str) -> Vec<String> {
-    let world = World::on(Database::that_dies_with(&trial.servers[0]));
-    world.run(&["migrate"]).assert_ok();
-    let urls = trial.servers.iter().map(|server| format!("{server}/{}", world.database.name()));
-    let servers: Vec<Server> =
-        urls.map(|url| world.server_with(&[("DATABASE_URL", &url)])).collect();
+    let (world, servers) = trial.serve();
     let load = Load::start_on(&servers.iter().collect::<Vec<_>>(), &world.wechat);
     load.wait_for_acknowledged(WARM);
 
