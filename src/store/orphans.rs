@@ -28,6 +28,9 @@ pub(super) fn purge_orphans(
         .select((sessions::openid, sessions::key_fingerprint))
         .limit(PURGE_BATCH)
         .load(connection)?;
+    if orphans.is_empty() {
+        return Ok(PurgedBatch { removed: 0, may_be_more: false });
+    }
     // Two processes that purge the same rows must lock them in the same order.
     orphans.sort_unstable();
     let may_be_more = orphans.len() == PURGE_BATCH as usize;

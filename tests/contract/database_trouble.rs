@@ -119,16 +119,15 @@ async fn a_connection_that_was_made_after_a_failure_outlives_the_next_of_the_old
          CREATE VIEW sessions AS SELECT * FROM all_sessions WHERE SLEEP(1.5) = 0",
     );
     // A code that is posted again is looked up by a statement of its own.
+    let lookup = "SELECT `sessions`.`openid`, `sessions`.`key_fingerprint`, `sessions`.`code_";
     let post = || {
         let (page, code) = (page.clone(), code.clone());
         actix_rt::spawn(async move { page.post_code(&code).await })
     };
     let at_work = async || {
-        world.database.wait_for_statements("SELECT `sessions`", 2).await;
-        let running = format!(
-            "{} WHERE info LIKE 'SELECT `sessions`%' ORDER BY id",
-            world.database.connections()
-        );
+        world.database.wait_for_statements(lookup, 2).await;
+        let running =
+            format!("{} WHERE info LIKE '{lookup}%' ORDER BY id", world.database.connections());
         let ids = world.database.column("id", &running);
         assert_eq!(ids.len(), 2, "both are still at work");
         ids.into_iter().flatten().collect::<Vec<_>>()
@@ -145,8 +144,11 @@ async fn a_connection_that_was_made_after_a_failure_outlives_the_next_of_the_old
     for post in posts {
         post.await.expect("no post panics").assert_ok();
     }
+    // Used again, but where the purge that every server begins with has borrowed one.
     let posts = [post(), post()];
-    assert_eq!(at_work().await, new, "each was made once and is used again");
+    at_work().await;
+    let alive = format!("{} WHERE id IN ({})", world.database.connections(), new.join(", "));
+    assert_eq!(world.database.count(&alive), 2, "each was made once");
     for post in posts {
         post.await.expect("no post panics").assert_ok();
     }
