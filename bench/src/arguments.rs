@@ -36,6 +36,10 @@ pub enum Mode {
     Failures(FailuresArguments),
     /// What a request costs as the database grows
     Growth(GrowthArguments),
+    /// What attacks cost: memory, and what users meet beside them
+    Attacks(AttacksArguments),
+    /// Whether restarts fail requests of clients that connect for each
+    Restarts(RestartsArguments),
     /// The bare handler of `endpoints`
     #[command(hide = true)]
     Bare,
@@ -219,6 +223,41 @@ pub struct GrowthArguments {
     #[arg(long, value_name = "N", default_value_t = 5)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=100))]
     pub rounds: u16,
+}
+
+#[derive(Args)]
+pub struct AttacksArguments {
+    #[command(flatten)]
+    pub common: CommonArguments,
+
+    /// How long users are measured, without each attack and then with it
+    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub seconds: u64,
+
+    /// How often, in turns; all rounds count together
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub rounds: u16,
+
+    /// Only attacks whose name holds this
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub only: String,
+
+    /// How long nobody reads the log
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub unread_log_seconds: u64,
+}
+
+#[derive(Args)]
+pub struct RestartsArguments {
+    #[command(flatten)]
+    pub common: CommonArguments,
+
+    /// Requests of each kind of restart
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub requests: u64,
 }
 
 /// Of the argument, which is in whole seconds.

@@ -39,7 +39,8 @@ impl Cell {
         connections: usize,
         duration: Duration,
     ) -> Result<Self> {
-        let load = Load { connections, duration, requests_per_second: None };
+        let load =
+            Load { connections, duration, requests_per_second: None, keeps_connections: true };
         Self::of_traffic(rig, &rig.server, traffic, load)
     }
 

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -28,10 +28,13 @@ impl ChildServer {
     /// Starts it with this log and returns when it says that it listens.
     pub fn start(name: &'static str, command: &mut Command, log: PathBuf) -> Result<Self> {
         let file = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
+        Self::start_with(name, command.stdin(Stdio::null()).stderr(file), log)
+    }
+
+    /// The same with input and error output of the caller's; the latter must come to this log.
+    pub fn start_with(name: &'static str, command: &mut Command, log: PathBuf) -> Result<Self> {
         let child = command
-            .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(file)
             .spawn()
             .with_context(|| format!("cannot run {}", command.get_program().display()))?;
         let address = SocketAddr::from(([0, 0, 0, 0], 0));
@@ -46,6 +49,17 @@ impl ChildServer {
 
     pub fn process(&self) -> Process {
         Process::with_children(self.child.id())
+    }
+
+    /// Sends SIGTERM, and returns how long it took to end, and how.
+    pub fn terminate(&mut self) -> Result<(Duration, ExitStatus)> {
+        let begun = Instant::now();
+        Command::new("kill")
+            .arg(self.child.id().to_string())
+            .status()
+            .context("cannot run kill")?;
+        let status = self.child.wait()?;
+        Ok((begun.elapsed(), status))
     }
 
     /// The last lines of its log, indented.

@@ -66,6 +66,7 @@ pub fn run(arguments: &CompareArguments) -> Result<CompareReport> {
             connections: usize::from(connections),
             duration: duration(arguments.seconds),
             requests_per_second: None,
+            keeps_connections: true,
         };
         let most = Cell::of_traffic(&rig, &other, traffic, load)?.requests_per_second;
         load.requests_per_second = (connections > 1).then_some(most * LOAD);

@@ -25,6 +25,20 @@ pub struct Answer<'a> {
     pub body: &'a [u8],
 }
 
+impl Answer<'_> {
+    /// Whether the server closes the connection after it.
+    pub fn closes(&self) -> bool {
+        const CLOSE: &[u8] = b"connection: close";
+        self.head.windows(CLOSE.len()).any(|bytes| bytes.eq_ignore_ascii_case(CLOSE))
+    }
+}
+
+impl From<TcpStream> for Connection {
+    fn from(stream: TcpStream) -> Self {
+        Self { stream, received: Vec::with_capacity(READ_BYTES) }
+    }
+}
+
 /// What a head says.
 struct Head {
     status: u16,
@@ -36,7 +50,7 @@ impl Connection {
     pub async fn open(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, received: Vec::with_capacity(READ_BYTES) })
+        Ok(Self::from(stream))
     }
 
     /// Sends a whole request and reads its answer.

@@ -59,8 +59,18 @@ impl Database {
 
     /// `mysql://user:password@host:port/name`
     pub fn url(&self) -> String {
-        let Account { user, password, host, port } = &self.account;
-        format!("mysql://{user}:{password}@{host}:{port}/{}", self.name)
+        self.url_at(&self.address())
+    }
+
+    /// The same by another address, such as of something between.
+    pub fn url_at(&self, address: &str) -> String {
+        let Account { user, password, .. } = &self.account;
+        format!("mysql://{user}:{password}@{address}/{}", self.name)
+    }
+
+    /// `host:port`
+    pub fn address(&self) -> String {
+        format!("{}:{}", self.account.host, self.account.port)
     }
 
     pub fn name(&self) -> &str {

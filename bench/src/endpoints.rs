@@ -102,6 +102,7 @@ fn measure_bare(rig: &Rig, arguments: &EndpointsArguments) -> Result<Cell> {
         connections: usize::from(COMPARED_CONNECTIONS),
         duration: duration(arguments.seconds),
         requests_per_second: None,
+        keeps_connections: true,
     };
     Cell::of(&server, rig.database.process(), requests, load)
 }

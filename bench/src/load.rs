@@ -35,6 +35,8 @@ pub struct Load {
     pub duration: Duration,
     /// Over all connections; `None` is as many as are answered.
     pub requests_per_second: Option<f64>,
+    /// Or each request has a connection of its own.
+    pub keeps_connections: bool,
 }
 
 /// What a loop saw while it counted.
@@ -80,6 +82,7 @@ pub fn run(
             let pace = load.pace(number);
             loops.spawn(request_loop(
                 address,
+                load.keeps_connections,
                 pace,
                 Arc::clone(&write_request),
                 Arc::clone(&shared),
@@ -125,6 +128,7 @@ struct Pace {
 
 async fn request_loop(
     address: SocketAddr,
+    keeps_connections: bool,
     pace: Option<Pace>,
     write_request: WriteRequest,
     shared: Arc<Shared>,
@@ -143,7 +147,11 @@ async fn request_loop(
         request.clear();
         write_request(&mut request);
         let started = Instant::now();
-        match status(&mut connection, address, &request).await {
+        let status = status(&mut connection, address, &request).await;
+        if !keeps_connections {
+            connection = None;
+        }
+        match status {
             Ok(200) => shared.answered(started.elapsed()),
             Ok(status) => shared.not_ok(format!("status {status}")),
             Err(error) => {

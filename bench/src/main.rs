@@ -1,6 +1,8 @@
 //! Measures wxauth: parse the command line, run the mode, map what came of it to an exit code.
 
 mod arguments;
+mod attackers;
+mod attacks;
 mod bare;
 mod beside;
 mod cell;
@@ -18,7 +20,9 @@ mod load;
 mod plot;
 mod process;
 mod progress;
+mod relay;
 mod report;
+mod restarts;
 mod rig;
 mod samples;
 mod slap;
@@ -61,6 +65,12 @@ fn run(arguments: Arguments) -> Result<bool> {
             show("failures", &failures::run(&arguments)?, arguments.common.json)
         }
         Mode::Growth(arguments) => show("growth", &growth::run(&arguments)?, arguments.common.json),
+        Mode::Attacks(arguments) => {
+            show("attacks", &attacks::run(&arguments)?, arguments.common.json)
+        }
+        Mode::Restarts(arguments) => {
+            show("restarts", &restarts::run(&arguments)?, arguments.common.json)
+        }
         Mode::Bare => bare::serve().map(|()| true),
     }
 }

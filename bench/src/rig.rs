@@ -43,10 +43,21 @@ impl Rig {
         users: u32,
         variables: &[(&str, String)],
     ) -> Result<Self> {
+        Self::start_under(&[], common, users, variables)
+    }
+
+    /// The same, where another program runs the server, such as `prlimit`.
+    pub fn start_under(
+        runner: &[&str],
+        common: &CommonArguments,
+        users: u32,
+        variables: &[(&str, String)],
+    ) -> Result<Self> {
         let database = Database::create()?;
         let options = Options { rate_limit_a_minute: None, ..Options::default() };
         let sandbox = Sandbox::start(options).context("the sandbox WeChat did not start")?;
-        let mut command = program_command(&server_program(common)?, common, &database, &sandbox)?;
+        let program = server_program(common)?;
+        let mut command = program_command(runner, &program, common, &database, &sandbox)?;
         command
             .args(["serve", "--migrate"])
             .envs(variables.iter().map(|(name, value)| (name, value)));
@@ -63,15 +74,23 @@ impl Rig {
     /// Another server beside the rig's, perhaps an older one: it does not migrate.
     pub fn start_other(&self, program: &Path, common: &CommonArguments) -> Result<ChildServer> {
         let program = std::path::absolute(program)?;
-        let mut command = program_command(&program, common, &self.database, &self.sandbox)?;
+        let mut command = program_command(&[], &program, common, &self.database, &self.sandbox)?;
         command.arg("serve");
         ChildServer::start("the other server", &mut command, directory()?.join("other.log"))
+    }
+
+    /// To start one more server like the rig's, which does not migrate.
+    pub fn serve_command(&self, runner: &[&str], common: &CommonArguments) -> Result<Command> {
+        let program = server_program(common)?;
+        let mut command = program_command(runner, &program, common, &self.database, &self.sandbox)?;
+        command.arg("serve");
+        Ok(command)
     }
 
     /// Seals every key that is stored so far.
     fn seal_keys(&self, common: &CommonArguments) -> Result<()> {
         let program = server_program(common)?;
-        let mut command = program_command(&program, common, &self.database, &self.sandbox)?;
+        let mut command = program_command(&[], &program, common, &self.database, &self.sandbox)?;
         let output = command.args(["sessions", "reencrypt"]).output()?;
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "keys cannot be sealed: {}", said.trim());
@@ -142,12 +161,20 @@ impl User {
 }
 
 fn program_command(
+    runner: &[&str],
     program: &Path,
     common: &CommonArguments,
     database: &Database,
     sandbox: &Sandbox,
 ) -> Result<Command> {
-    let mut command = Command::new(program);
+    let mut command = match runner {
+        [] => Command::new(program),
+        [runner, arguments @ ..] => {
+            let mut command = Command::new(runner);
+            command.args(arguments).arg(program);
+            command
+        }
+    };
     command
         .env_clear()
         .env("DATABASE_URL", database.url())
