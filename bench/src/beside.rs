@@ -67,6 +67,7 @@ pub fn run(arguments: &BesideArguments) -> Result<BesideReport> {
                 connections: usize::from(arguments.connections),
                 duration: duration(arguments.seconds),
                 requests_per_second: None,
+                keeps_connections: true,
             };
             progress.step(&format!("{}: this server", traffic.path()));
             measured.this.push(Cell::of_traffic(&rig, &rig.server, *traffic, load)?);

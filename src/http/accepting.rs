@@ -16,6 +16,8 @@ use super::workers::{Accepted, Workers};
 const SILENCE: Duration = Duration::from_secs(60);
 const PROBE_PAUSE: Duration = Duration::from_secs(10);
 const PROBES: u32 = 3;
+/// What the kernel holds for a caller who does not read. Answers have some hundred bytes.
+const SEND_BUFFER_BYTES: usize = 16 * 1_024;
 /// How long one connection is given to make room.
 const ROOM_PAUSE: Duration = Duration::from_millis(20);
 /// After an error of the system's, such as no file being left.
@@ -111,10 +113,11 @@ enum Listening {
 impl Listening {
     fn new(listener: Socket) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
+        // Every connection that is accepted inherits it, and TCP's the other one.
+        listener.set_send_buffer_size(SEND_BUFFER_BYTES)?;
         if listener.local_addr()?.is_unix() {
             return UnixListener::from_std(listener.into()).map(Self::Unix);
         }
-        // Every connection that is accepted inherits it.
         let keepalive =
             TcpKeepalive::new().with_time(SILENCE).with_interval(PROBE_PAUSE).with_retries(PROBES);
         listener.set_tcp_keepalive(&keepalive)?;

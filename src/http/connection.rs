@@ -43,6 +43,10 @@ pub struct Progress {
     is_looked_at: Cell<bool>,
     /// Whether the next head began to come before this request was answered.
     has_next: Cell<bool>,
+    /// Whether an answer waits for the caller to read.
+    is_unread: Cell<bool>,
+    /// Whether the stream ends here, as the connection closes.
+    is_over: Cell<bool>,
     /// Of the reader who waits until the request is answered.
     reader: RefCell<Option<Waker>>,
 }
@@ -70,6 +74,8 @@ impl Progress {
             behind_head: Cell::default(),
             is_looked_at: Cell::default(),
             has_next: Cell::default(),
+            is_unread: Cell::default(),
+            is_over: Cell::default(),
             reader: RefCell::default(),
         }
     }
@@ -78,7 +84,8 @@ impl Progress {
     pub fn request_begins(&self, content_length: Option<usize>) {
         let behind_head = self.behind_head.take();
         self.has_next.set(content_length.zip(behind_head).is_some_and(|(body, all)| all > body));
-        self.enter(Phase::Body);
+        // Without a body, what comes from now on is sent ahead.
+        self.enter(if content_length == Some(0) { Phase::Work } else { Phase::Body });
     }
 
     /// When the head of the request that is under way was complete.
@@ -92,13 +99,17 @@ impl Progress {
         self.bytes.set(0);
     }
 
-    pub fn request_is_answered(&self) {
+    /// Returns whether the next head began to come before, now or ever. Then no more is read, and the
+    /// connection is to be closed.
+    pub fn request_is_answered(&self) -> bool {
         let has_next =
             self.has_next.take() || (self.phase.get() == Phase::Work && self.bytes.get() > 0);
         self.enter(if has_next { Phase::Head } else { Phase::Idle });
         if let Some(reader) = self.reader.take() {
             reader.wake();
         }
+        self.is_over.set(self.is_over.get() || has_next);
+        self.is_over.get()
     }
 
     /// Since when the connection waits for its caller, whose turn it is; of those that wait for a
@@ -222,9 +233,13 @@ impl Connection {
         written: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         if written.is_ready() {
-            self.unread_since = None;
+            if self.unread_since.take().is_some() {
+                self.progress.is_unread.set(false);
+                cx.waker().wake_by_ref();
+            }
             return written;
         }
+        self.progress.is_unread.set(true);
         let since = *self.unread_since.get_or_insert_with(Instant::now);
         self.poll_deadline(cx, since + UNREAD_TIME).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
@@ -237,6 +252,13 @@ impl AsyncRead for Connection {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        // Nobody who does not read is read, or what waits to be written would have no bound.
+        if this.progress.is_unread.get() {
+            return Poll::Pending;
+        }
+        if this.progress.is_over.get() {
+            return Poll::Ready(Ok(()));
+        }
         if !this.progress.may_read() {
             return this.hold_back(cx);
         }

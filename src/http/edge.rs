@@ -63,9 +63,7 @@ impl Edge {
             () = self.stopping.reached(Stage::LastAnswers) => Err(Error::Stopping),
         };
 
-        if let Some(progress) = progress {
-            progress.request_is_answered();
-        }
+        let is_over = progress.is_some_and(|progress| progress.request_is_answered());
         let error = answer.as_ref().map_or_else(Some, error_in);
         match error {
             Some(Error::DatabaseUnavailable(_)) => self.readiness.heard(false),
@@ -85,7 +83,9 @@ impl Edge {
         };
         head.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         head.headers_mut().insert(X_REQUEST_ID, request_id);
-        if self.stopping.has_begun() || self.slots.are_scarce() {
+        // Requests that are sent ahead would keep this thread from all others. No page and no proxy
+        // sends any, and whoever does must reckon with an end after any answer.
+        if is_over || self.stopping.has_begun() || self.slots.are_scarce() {
             head.set_connection_type(ConnectionType::Close);
         }
         answer.map_err(|(response, error)| InternalError::from_response(error, response).into())

@@ -116,6 +116,18 @@ async fn a_head_that_is_too_long_holds_no_more_than_there_is_room_for() {
 }
 
 #[actix_rt::test]
+async fn requests_that_are_sent_ahead_end_their_connection() {
+    let world = World::new();
+    let server = world.server();
+
+    let (answers, elapsed) = read_to_end(send(&server, HEALTHZ.repeat(3)));
+
+    assert!(answers.starts_with("HTTP/1.1 200"), "{answers}");
+    assert!(answers.to_lowercase().contains("connection: close"), "{answers}");
+    assert!(elapsed < HEAD_TIME, "{elapsed:?}");
+}
+
+#[actix_rt::test]
 async fn who_never_reads_an_answer_is_closed() {
     let world = World::new();
     let server = world.server_with(&[METRICS]);
