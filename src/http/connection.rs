@@ -29,6 +29,9 @@ const UNREAD_TIME: Duration = Duration::from_secs(10);
 const MAX_HEAD_BYTES: usize = 16 * 1_024;
 /// Bytes that a caller may send ahead while its request is worked on.
 const MAX_BYTES_AHEAD: usize = 16 * 1_024;
+/// What is read at once of anything but a body: pages send less. Whoever sends more at once is looked
+/// at before more is read, as it may be many requests.
+const MAX_BYTES_AT_ONCE: usize = 4 * 1_024;
 const END_OF_HEAD: &[u8] = b"\r\n\r\n";
 
 /// What a connection is at: shared by its stream and the requests on it.
@@ -41,6 +44,8 @@ pub struct Progress {
     behind_head: Cell<Option<usize>>,
     /// Whether a head that is as long as one may be was looked at.
     is_looked_at: Cell<bool>,
+    /// Whether a whole head came with as much behind it as is read at once.
+    has_plenty: Cell<bool>,
     /// Whether the next head began to come before this request was answered.
     has_next: Cell<bool>,
     /// Whether an answer waits for the caller to read.
@@ -73,6 +78,7 @@ impl Progress {
             bytes: Cell::default(),
             behind_head: Cell::default(),
             is_looked_at: Cell::default(),
+            has_plenty: Cell::default(),
             has_next: Cell::default(),
             is_unread: Cell::default(),
             is_over: Cell::default(),
@@ -143,6 +149,7 @@ impl Progress {
                 None => end_of_head(bytes).map(|end| bytes.len() - end),
             };
             self.behind_head.set(behind);
+            self.has_plenty.set(behind.is_some() && bytes.len() == MAX_BYTES_AT_ONCE);
         }
     }
 
@@ -200,6 +207,24 @@ impl Connection {
             ready!(self.alarm.as_mut().poll(cx));
         }
         Poll::Ready(())
+    }
+
+    /// Reads what may be read at once.
+    fn poll_stream(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let stream = Pin::new(&mut self.stream);
+        if self.progress.phase.get() == Phase::Body {
+            return stream.poll_read(cx, buffer);
+        }
+        let at_once = MAX_BYTES_AT_ONCE.min(buffer.remaining());
+        let mut part = ReadBuf::new(buffer.initialize_unfilled_to(at_once));
+        ready!(stream.poll_read(cx, &mut part))?;
+        let count = part.filled().len();
+        buffer.advance(count);
+        Poll::Ready(Ok(()))
     }
 
     /// Reads nothing until what has come is looked at, or the request is answered.
@@ -262,8 +287,12 @@ impl AsyncRead for Connection {
         if !this.progress.may_read() {
             return this.hold_back(cx);
         }
+        if this.progress.has_plenty.take() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let filled = buffer.filled().len();
-        match Pin::new(&mut this.stream).poll_read(cx, buffer) {
+        match this.poll_stream(cx, buffer) {
             Poll::Ready(read) => {
                 if let Some(bytes) = buffer.filled().get(filled..).filter(|bytes| !bytes.is_empty())
                 {
