@@ -276,27 +276,31 @@ fn pages() -> Vec<PathBuf> {
 #[test]
 fn every_block_of_code_can_be_read() {
     let mut read = 0;
-    for page in pages() {
-        for code in code::of_page(&page) {
-            read += u32::from(!code.language.is_empty());
-            if let Some(error) = code::syntax_error(&code) {
-                panic!("{}: {error}\n{}", page.display(), code.text);
-            }
+    for (page, code) in blocks() {
+        read += u32::from(!code.language.is_empty());
+        if let Some(error) = code::syntax_error(&code) {
+            panic!("{}: {error}\n{}", page.display(), code.text);
         }
     }
     assert!(read > 20, "{read}");
 }
 
+/// Every block of code, with its page.
+fn blocks() -> impl Iterator<Item = (PathBuf, code::Code)> {
+    pages().into_iter().flat_map(|page| {
+        let blocks = code::of_page(&page);
+        blocks.into_iter().map(move |block| (page.clone(), block))
+    })
+}
+
 #[test]
 fn every_call_of_wxauth_is_one_that_it_takes() {
     let mut found = 0;
-    for page in pages() {
-        for code in code::of_page(&page) {
-            for call in code::calls(&code) {
-                found += 1;
-                let refusal = code::refusal(&code, &call);
-                assert!(refusal.is_none(), "{}: {call:?}: {refusal:?}", page.display());
-            }
+    for (page, code) in blocks() {
+        for call in code::calls(&code) {
+            found += 1;
+            let refusal = code::refusal(&code, &call);
+            assert!(refusal.is_none(), "{}: {call:?}: {refusal:?}", page.display());
         }
     }
     assert!(found > 50, "{found}");
@@ -305,16 +309,14 @@ fn every_call_of_wxauth_is_one_that_it_takes() {
 #[test]
 fn every_script_that_is_called_is_there_and_knows_its_options() {
     let mut found = 0;
-    for page in pages() {
-        for code in code::of_page(&page) {
-            for (script, options) in code::scripts(&code) {
-                found += 1;
-                let path = repository().join(script);
-                assert!(path.exists(), "{}: {script}", page.display());
-                let text = fs::read_to_string(path).unwrap_or_default();
-                let unknown: Vec<_> = options.iter().filter(|it| !text.contains(**it)).collect();
-                assert!(unknown.is_empty(), "{}: {script} {unknown:?}", page.display());
-            }
+    for (page, code) in blocks() {
+        for (script, options) in code::scripts(&code) {
+            found += 1;
+            let path = repository().join(script);
+            assert!(path.exists(), "{}: {script}", page.display());
+            let text = fs::read_to_string(path).unwrap_or_default();
+            let unknown: Vec<_> = options.iter().filter(|it| !text.contains(**it)).collect();
+            assert!(unknown.is_empty(), "{}: {script} {unknown:?}", page.display());
         }
     }
     assert!(found > 20, "{found}");
