@@ -127,6 +127,18 @@ async fn requests_that_are_sent_ahead_end_their_connection() {
     assert!(elapsed < HEAD_TIME, "{elapsed:?}");
 }
 
+/// As many as are read at once: their answers are made before anything else is looked at.
+#[actix_rt::test]
+async fn of_a_flood_of_requests_in_one_packet_few_are_answered() {
+    let world = World::new();
+    let server = world.server();
+
+    let (answers, _) = read_to_end(send(&server, HEALTHZ.repeat(900)));
+
+    let count = answers.matches("HTTP/1.1 200").count();
+    assert!((1..=4_096 / HEALTHZ.len() + 1).contains(&count), "{count}");
+}
+
 #[actix_rt::test]
 async fn who_never_reads_an_answer_is_closed() {
     let world = World::new();
