@@ -1,6 +1,6 @@
 //! What pages meet in production: the site file that people are given, in a real nginx.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::harness::{Nginx, World};
 
@@ -11,17 +11,7 @@ async fn a_page_logs_in_and_opens_a_phone_over_tls() {
     let world = World::new();
     let server = world.server();
     let nginx = Nginx::before(server.address());
-    let post = |path: &str, body: Value| {
-        let answer = nginx.ask(path, &["-H", JSON, "-d", &body.to_string()]);
-        answer.assert_ok();
-        answer
-    };
-
-    let openid =
-        post("/code2Session", json!({"jsCode": world.wechat.login("alice")})).text("openid");
-    let data = world.wechat.phone("alice");
-    let body = json!({"openid": openid, "encryptedData": data.encrypted_data, "iv": data.iv});
-    assert_eq!(post("/getWXUserPhone", body).text("phoneNumber"), "13580006666");
+    nginx.play(&world.wechat, &["-H", JSON]);
 }
 
 #[actix_rt::test]

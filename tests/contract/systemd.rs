@@ -6,8 +6,6 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::time::Duration;
 
-use serde_json::json;
-
 use crate::harness::{Finished, Nginx, Server, TemporaryFile, World};
 
 /// For a message that must come.
@@ -68,19 +66,8 @@ async fn who_comes_by_a_unix_socket_is_a_trusted_proxy() {
     let socket = UnixSocket::bind();
     let server = world.server_on(&socket.listener);
     let nginx = Nginx::before(server.address());
-    let post = |path: &str, body: serde_json::Value| {
-        let options = ["-H", "X-Forwarded-For: 192.0.2.7", "--interface", "127.0.0.9"];
-        let body = body.to_string();
-        let answer = nginx.ask(path, &[options.as_slice(), &["-d", &body]].concat());
-        answer.assert_ok();
-        answer
-    };
-
-    let openid =
-        post("/code2Session", json!({"jsCode": world.wechat.login("alice")})).text("openid");
-    let data = world.wechat.phone("alice");
-    let body = json!({"openid": openid, "encryptedData": data.encrypted_data, "iv": data.iv});
-    assert_eq!(post("/getWXUserPhone", body).text("phoneNumber"), "13580006666");
+    let options = ["-H", "X-Forwarded-For: 192.0.2.7", "--interface", "127.0.0.9"];
+    nginx.play(&world.wechat, &options);
 
     let line = server.line("POST /getWXUserPhone").await;
     assert!(line.ends_with("peer=unix client=127.0.0.9"), "{line}");

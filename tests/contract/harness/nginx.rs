@@ -5,6 +5,9 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
+use wxauth_sandbox::Sandbox;
+
 use super::TemporaryFile;
 use super::http::Answer;
 
@@ -81,6 +84,19 @@ impl Nginx {
     pub fn ask_plainly(&self, path: &str) -> Answer {
         let (port, name) = (self.plain_port, "api.example.com");
         self.curl(&format!("http://{name}:{port}{path}"), &format!("{name}:{port}"), &[])
+    }
+
+    /// Alice's page logs in and opens her phone, each request with these options of curl.
+    pub fn play(&self, wechat: &Sandbox, options: &[&str]) {
+        let post = |path: &str, body: Value| {
+            let answer = self.ask(path, &[options, &["-d", &body.to_string()]].concat());
+            answer.assert_ok();
+            answer
+        };
+        let openid = post("/code2Session", json!({"jsCode": wechat.login("alice")})).text("openid");
+        let data = wechat.phone("alice");
+        let body = json!({"openid": openid, "encryptedData": data.encrypted_data, "iv": data.iv});
+        assert_eq!(post("/getWXUserPhone", body).text("phoneNumber"), "13580006666");
     }
 
     fn curl(&self, url: &str, host: &str, options: &[&str]) -> Answer {
