@@ -15,9 +15,9 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{HttpMessage as _, ResponseError as _};
 
-use super::connection::Progress;
 use super::endpoints::{Readiness, meant_by};
 use super::log_line::{Facts, LogLine};
+use super::progress::Progress;
 use super::proxies::{Client, TrustedProxies};
 use super::slots::Slots;
 use super::stopping::{Stage, Stopping};

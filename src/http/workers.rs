@@ -20,7 +20,8 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 use tokio_util::either::Either;
 
 use super::app::{Shared, app};
-use super::connection::{Connection, HEAD_TIME, KEEP_ALIVE, Progress};
+use super::connection::Connection;
+use super::progress::{HEAD_TIME, KEEP_ALIVE, Progress};
 use super::stopping::Stage;
 
 /// How long a connection that we close may take to end.

@@ -16,7 +16,7 @@ use futures_core::Stream as _;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::error::{Error, Invalid, Result};
-use crate::http::connection::Progress;
+use crate::http::progress::Progress;
 
 /// The largest body that is read, in bytes.
 const MAX_BODY_BYTES: usize = 64 * 1024;
