@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use socket2::SockRef;
 
 use crate::harness::{METRICS, Reader, Server, World, peak_memory_mib};
 
@@ -151,6 +152,43 @@ async fn who_never_reads_an_answer_is_closed() {
 
     reader.wait_for("wxauth_open_connections", 0).await;
     drop(stream);
+}
+
+/// One request after the other, so that none is sent ahead: what waits to be written has a bound.
+#[actix_rt::test]
+async fn who_never_reads_is_read_no_further() {
+    /// Far more answers than the kernels of both sides hold.
+    const REQUESTS: u32 = 5_000;
+    const PATIENCE: Duration = Duration::from_secs(1);
+    let world = World::new();
+    let server = world.server_with(&[METRICS]);
+    let reader = Reader::of(&server);
+    let mut stream = connect(&server);
+    // Else the kernel would hold megabytes for them.
+    SockRef::from(&stream).set_recv_buffer_size(4_096).expect("a size");
+    let is_answered = async |count: u32| {
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            let text = reader.text().await;
+            if text.contains(&format!(
+                "wxauth_requests_total{{endpoint=\"other\",outcome=\"not_found\"}} {count}\n"
+            )) {
+                return true;
+            }
+        }
+        false
+    };
+
+    let mut answered = 0;
+    while answered < REQUESTS {
+        let request = format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "x".repeat(100));
+        if stream.write_all(request.as_bytes()).is_err() || !is_answered(answered + 1).await {
+            break;
+        }
+        answered += 1;
+    }
+
+    assert!((1..REQUESTS).contains(&answered), "{answered} answers that nobody read");
 }
 
 #[actix_rt::test]

@@ -83,6 +83,38 @@ async fn sigterm_fails_no_request_of_clients_that_keep_their_connections() {
     assert_eq!(status.code(), Some(0), "{log}");
 }
 
+/// The kernel has let them in, and the server has heard of none: it stands still meanwhile.
+#[actix_rt::test]
+async fn connections_that_are_queued_at_sigterm_are_answered() {
+    const QUEUED: usize = 600;
+    let world = World::new();
+    let server = world.server();
+    server.signal("STOP");
+    let queued: Vec<_> = (0..QUEUED)
+        .map(|_| {
+            let mut connection = TcpStream::connect(server.address()).expect("the kernel listens");
+            let request = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+            connection.write_all(request).expect("the kernel takes it");
+            connection
+        })
+        .collect();
+
+    server.signal("TERM");
+    server.signal("CONT");
+
+    for mut connection in queued {
+        let mut answer = Vec::new();
+        let read = connection.read_to_end(&mut answer);
+        assert!(
+            answer.starts_with(b"HTTP/1.1 200"),
+            "{:?} {read:?}",
+            String::from_utf8_lossy(&answer)
+        );
+    }
+    let (status, log) = server.wait();
+    assert_eq!(status.code(), Some(0), "{log}");
+}
+
 /// One whole request on a connection of its own. False once the server accepts no more; a
 /// connection that was accepted must be answered with 200, or this panics.
 fn log_in_on_a_new_connection(address: &str, code: &str) -> bool {
