@@ -102,13 +102,9 @@ impl Connection {
         written: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         if written.is_ready() {
-            if self.unread_since.take().is_some() {
-                self.progress.is_unread.set(false);
-                cx.waker().wake_by_ref();
-            }
+            self.unread_since = None;
             return written;
         }
-        self.progress.is_unread.set(true);
         let since = *self.unread_since.get_or_insert_with(Instant::now);
         self.poll_deadline(cx, since + UNREAD_TIME).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
@@ -121,10 +117,6 @@ impl AsyncRead for Connection {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        // Nobody who does not read is read, or what waits to be written would have no bound.
-        if this.progress.is_unread.get() {
-            return Poll::Pending;
-        }
         if this.progress.is_over.get() {
             return Poll::Ready(Ok(()));
         }

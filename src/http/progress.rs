@@ -36,8 +36,6 @@ pub struct Progress {
     pub(super) has_plenty: Cell<bool>,
     /// Whether the next head began to come before this request was answered.
     has_next: Cell<bool>,
-    /// Whether an answer waits for the caller to read.
-    pub(super) is_unread: Cell<bool>,
     /// Whether the stream ends here, as the connection closes.
     pub(super) is_over: Cell<bool>,
     /// Of the reader who waits until the request is answered.
@@ -68,7 +66,6 @@ impl Progress {
             is_looked_at: Cell::default(),
             has_plenty: Cell::default(),
             has_next: Cell::default(),
-            is_unread: Cell::default(),
             is_over: Cell::default(),
             reader: RefCell::default(),
         }
