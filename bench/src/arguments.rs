@@ -40,6 +40,8 @@ pub enum Mode {
     Attacks(AttacksArguments),
     /// Whether restarts fail requests of clients that connect for each
     Restarts(RestartsArguments),
+    /// Whether anything grows or slows down in half an hour at half load
+    Soak(SoakArguments),
     /// The bare handler of `endpoints`
     #[command(hide = true)]
     Bare,
@@ -258,6 +260,31 @@ pub struct RestartsArguments {
     /// Requests of each kind of restart
     #[arg(long, value_name = "N", default_value_t = 100_000)]
     pub requests: u64,
+}
+
+#[derive(Args)]
+pub struct SoakArguments {
+    #[command(flatten)]
+    pub common: CommonArguments,
+
+    /// How long the load lasts; all keys but those of 10,000 users expire meanwhile
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub minutes: u64,
+
+    /// Users in the database
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    #[arg(value_parser = clap::value_parser!(u32).range(i64::from(MEASURED_USERS) + 1..=100_000_000))]
+    pub users: u32,
+
+    /// Connections, each with one request at a time
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=1_024))]
+    pub connections: u16,
+
+    /// Draw latency, memory and prepared statements over time, as SVG
+    #[arg(long, value_name = "FILE")]
+    pub plot: Option<PathBuf>,
 }
 
 /// Of the argument, which is in whole seconds.

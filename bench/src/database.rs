@@ -110,7 +110,7 @@ impl Database {
     }
 
     /// The one value of the one row.
-    fn number(&self, query: &str) -> Result<f64> {
+    pub fn number(&self, query: &str) -> Result<f64> {
         let text = self.account.execute(&self.name, query)?;
         text.trim().parse().with_context(|| format!("{query}: {text:?}"))
     }

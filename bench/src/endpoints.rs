@@ -13,7 +13,7 @@ use crate::arguments::{EndpointsArguments, duration};
 use crate::cell::Cell;
 use crate::child::ChildServer;
 use crate::load::{Load, WriteRequest};
-use crate::plot::{self, Row};
+use crate::plot::{self, Chart, Line};
 use crate::progress::Progress;
 use crate::report::Report;
 use crate::rig::{Rig, directory};
@@ -34,6 +34,15 @@ pub struct EndpointsReport {
     select_per_second: f64,
     upsert_per_second: f64,
     ratios: Vec<Ratio>,
+}
+
+/// One endpoint over one number of connections.
+#[derive(Serialize)]
+struct Row {
+    endpoint: Traffic,
+    connections: u16,
+    #[serde(flatten)]
+    cell: Cell,
 }
 
 #[derive(Serialize)]
@@ -80,7 +89,7 @@ pub fn run(arguments: &EndpointsArguments) -> Result<EndpointsReport> {
 
     let report = rounds.into_report(arguments, &cells);
     if let Some(file) = &arguments.plot {
-        fs::write(file, plot::svg(&report.rows))
+        fs::write(file, plot::svg(&[report.chart()])?)
             .with_context(|| format!("cannot write {}", file.display()))?;
     }
     Ok(report)
@@ -133,6 +142,20 @@ impl Rounds {
 }
 
 impl EndpointsReport {
+    fn chart(&self) -> Chart {
+        let line = |endpoint: Traffic| {
+            let rows = self.rows.iter().filter(|row| row.endpoint == endpoint);
+            let point = |row: &Row| (f64::from(row.connections), row.cell.requests_per_second);
+            Line { name: endpoint.path(), points: rows.map(point).collect() }
+        };
+        Chart {
+            caption: "requests/s",
+            x: "connections",
+            x_is_logarithmic: true,
+            lines: Traffic::ALL.into_iter().map(line).collect(),
+        }
+    }
+
     /// None of an endpoint that was not measured with the compared number of connections.
     fn ratios(&self) -> Vec<Ratio> {
         let cell = |endpoint: Traffic| {

@@ -26,6 +26,7 @@ mod restarts;
 mod rig;
 mod samples;
 mod slap;
+mod soak;
 mod statistics;
 mod table;
 mod traffic;
@@ -71,6 +72,7 @@ fn run(arguments: Arguments) -> Result<bool> {
         Mode::Restarts(arguments) => {
             show("restarts", &restarts::run(&arguments)?, arguments.common.json)
         }
+        Mode::Soak(arguments) => show("soak", &soak::run(&arguments)?, arguments.common.json),
         Mode::Bare => bare::serve().map(|()| true),
     }
 }

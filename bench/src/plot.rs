@@ -1,129 +1,79 @@
-//! Throughput over connections as a small SVG.
+//! Charts as SVG.
 
-use std::fmt::Write as _;
+use anyhow::Result;
+use plotters::prelude::*;
 
-use serde::Serialize;
-
-use crate::cell::Cell;
-use crate::table::number;
-use crate::traffic::Traffic;
-
-const WIDTH: f64 = 640.0;
-const HEIGHT: f64 = 360.0;
-const LEFT: f64 = 70.0;
-const RIGHT: f64 = 130.0;
-const TOP: f64 = 30.0;
-const BOTTOM: f64 = 50.0;
+const SIZE: (u32, u32) = (720, 400);
+const MARGIN: u32 = 12;
+const CAPTION: (&str, u32) = ("sans-serif", 16);
+const X_LABELS: u32 = 36;
+const Y_LABELS: u32 = 60;
 /// Distinct for the colour-blind too, from Okabe and Ito's palette.
-const COLOURS: [&str; 3] = ["#0072b2", "#d55e00", "#009e73"];
-const TICKS: u32 = 4;
-const LEGEND_LINE: f64 = 18.0;
+const COLOURS: [RGBColor; 3] = [RGBColor(0, 114, 178), RGBColor(213, 94, 0), RGBColor(0, 158, 115)];
 
-/// One endpoint over one number of connections.
-#[derive(Serialize)]
-pub struct Row {
-    pub endpoint: Traffic,
-    pub connections: u16,
-    #[serde(flatten)]
-    pub cell: Cell,
+/// Lines over a common axis; charts of one picture stand above each other.
+pub struct Chart {
+    /// What its values are, with their unit.
+    pub caption: &'static str,
+    pub x: &'static str,
+    /// Powers of two as x are drawn at equal distances.
+    pub x_is_logarithmic: bool,
+    pub lines: Vec<Line>,
 }
 
-/// Where values go on the picture.
-struct Scale {
-    least_connections: f64,
-    most_connections: f64,
-    most_requests: f64,
+pub struct Line {
+    pub name: &'static str,
+    pub points: Vec<(f64, f64)>,
 }
 
-pub fn svg(rows: &[Row]) -> String {
-    let scale = Scale::of(rows);
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
-         font-family=\"sans-serif\" font-size=\"12\">\n\
-         <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
-    );
-    draw_axes(&mut svg, &scale, rows);
-    let mut legend_y = TOP;
-    for (endpoint, colour) in Traffic::ALL.into_iter().zip(COLOURS) {
-        legend_y += LEGEND_LINE;
-        draw_line(&mut svg, &scale, rows, (endpoint, colour, legend_y));
+pub fn svg(charts: &[Chart]) -> Result<String> {
+    let mut svg = String::new();
+    let size = (SIZE.0, SIZE.1 * charts.len() as u32);
+    let picture = SVGBackend::with_string(&mut svg, size).into_drawing_area();
+    picture.fill(&WHITE)?;
+    for (area, chart) in picture.split_evenly((charts.len(), 1)).iter().zip(charts) {
+        chart.draw(area)?;
     }
-    svg.push_str("</svg>\n");
-    svg
+    picture.present()?;
+    drop(picture);
+    Ok(svg)
 }
 
-impl Scale {
-    fn of(rows: &[Row]) -> Self {
-        let connections = || rows.iter().map(|row| f64::from(row.connections));
-        let requests = rows.iter().map(|row| row.cell.requests_per_second);
-        Self {
-            least_connections: connections().fold(f64::INFINITY, f64::min),
-            most_connections: connections().fold(1.0, f64::max),
-            most_requests: requests.fold(1.0, f64::max) * 1.1,
+impl Chart {
+    fn draw(&self, area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>) -> Result<()> {
+        let points = || self.lines.iter().flat_map(|line| line.points.iter());
+        let xs = || points().map(|(x, _)| self.place(*x));
+        let (left, right) = (xs().fold(f64::INFINITY, f64::min), xs().fold(0.0, f64::max));
+        let top = points().map(|(_, y)| *y).fold(f64::MIN_POSITIVE, f64::max) * 1.1;
+        let mut chart = ChartBuilder::on(area)
+            .caption(self.caption, CAPTION)
+            .margin(MARGIN)
+            .x_label_area_size(X_LABELS)
+            .y_label_area_size(Y_LABELS)
+            .build_cartesian_2d(left..right, 0.0..top)?;
+        let label = |x: &f64| match self.x_is_logarithmic {
+            true => format!("{:.0}", x.exp2()),
+            false => format!("{x:.0}"),
+        };
+        chart.configure_mesh().x_desc(self.x).x_label_formatter(&label).draw()?;
+        for (line, colour) in self.lines.iter().zip(COLOURS) {
+            let points = line.points.iter().map(|(x, y)| (self.place(*x), *y));
+            chart
+                .draw_series(LineSeries::new(points, colour.stroke_width(2)).point_size(2))?
+                .label(line.name)
+                .legend(move |(x, y)| {
+                    Rectangle::new([(x, y - 4), (x + 12, y + 4)], colour.filled())
+                });
         }
+        chart
+            .configure_series_labels()
+            .position(SeriesLabelPosition::LowerRight)
+            .background_style(WHITE.mix(0.8))
+            .draw()?;
+        Ok(())
     }
 
-    /// Logarithmic, as the numbers of connections usually are.
-    fn x(&self, connections: f64) -> f64 {
-        let width = (self.most_connections / self.least_connections).ln().max(f64::MIN_POSITIVE);
-        let part = (connections / self.least_connections).ln() / width;
-        LEFT + part * (WIDTH - LEFT - RIGHT)
+    fn place(&self, x: f64) -> f64 {
+        if self.x_is_logarithmic { x.log2() } else { x }
     }
-
-    fn y(&self, requests: f64) -> f64 {
-        HEIGHT - BOTTOM - requests / self.most_requests * (HEIGHT - TOP - BOTTOM)
-    }
-}
-
-/// A string takes everything, here and below.
-fn draw_axes(svg: &mut String, scale: &Scale, rows: &[Row]) {
-    for tick in 0..=TICKS {
-        let requests = scale.most_requests * f64::from(tick) / f64::from(TICKS);
-        let (y, right) = (scale.y(requests), WIDTH - RIGHT);
-        let _ = writeln!(
-            svg,
-            "<line x1=\"{LEFT}\" x2=\"{right}\" y1=\"{y:.1}\" y2=\"{y:.1}\" stroke=\"#ddd\"/>\
-             <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{requests:.0}</text>",
-            LEFT - 8.0,
-            y + 4.0
-        );
-    }
-    let mut connections: Vec<u16> = rows.iter().map(|row| row.connections).collect();
-    connections.sort_unstable();
-    connections.dedup();
-    for count in connections {
-        let (x, y) = (scale.x(f64::from(count)), HEIGHT - BOTTOM + 18.0);
-        let _ = writeln!(svg, "<text x=\"{x:.1}\" y=\"{y}\" text-anchor=\"middle\">{count}</text>");
-    }
-    let (x, y) = ((LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 12.0);
-    let _ = writeln!(svg, "<text x=\"{x}\" y=\"{y}\" text-anchor=\"middle\">connections</text>");
-    let _ = writeln!(svg, "<text x=\"{LEFT}\" y=\"18\" text-anchor=\"end\">requests/s</text>");
-}
-
-fn draw_line(
-    svg: &mut String,
-    scale: &Scale,
-    rows: &[Row],
-    (endpoint, colour, legend_y): (Traffic, &str, f64),
-) {
-    let (mut points, mut dots) = (String::new(), String::new());
-    for row in rows.iter().filter(|row| row.endpoint == endpoint) {
-        let requests = row.cell.requests_per_second;
-        let (x, y) = (scale.x(f64::from(row.connections)), scale.y(requests));
-        let _ = write!(points, "{x:.1},{y:.1} ");
-        let _ = writeln!(
-            dots,
-            "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{colour}\">\
-             <title>{}</title></circle>",
-            number(requests)
-        );
-    }
-    let _ = write!(
-        svg,
-        "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>\n{dots}\
-         <text x=\"{}\" y=\"{legend_y}\" fill=\"{colour}\">{}</text>\n",
-        points.trim_end(),
-        WIDTH - RIGHT + 16.0,
-        endpoint.path()
-    );
 }

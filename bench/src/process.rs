@@ -43,15 +43,22 @@ impl Process {
 
     /// The most memory it has held since [`Process::forget_peak`], with each child's own peak.
     pub fn peak_memory_bytes(self) -> Result<u64> {
+        self.memory("VmHWM")
+    }
+
+    /// What it holds now.
+    pub fn memory_bytes(self) -> Result<u64> {
+        self.memory("VmRSS")
+    }
+
+    fn memory(self, name: &str) -> Result<u64> {
         let status = self.read("status")?;
         let kibibytes = status
             .lines()
-            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
             .and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
-        let own = kibibytes.context("the kernel tells no VmHWM")? * 1_024;
-        self.children()?
-            .into_iter()
-            .try_fold(own, |sum, child| Ok(sum + child.peak_memory_bytes()?))
+        let own = kibibytes.with_context(|| format!("the kernel tells no {name}"))? * 1_024;
+        self.children()?.into_iter().try_fold(own, |sum, child| Ok(sum + child.memory(name)?))
     }
 
     /// Where the kernel does not allow it, the peak is that since the start.
