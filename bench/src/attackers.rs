@@ -34,6 +34,8 @@ const BODY_BYTES: usize = 64_000;
 const HEAD_BYTES: usize = 128 * 1_024;
 /// A little less than the server takes of a head.
 const LOW_HEAD_BYTES: usize = 15_000;
+/// As `nice` counts.
+const LEAST_PRIORITY: i32 = 19;
 const TRICKLE_PAUSE: Duration = Duration::from_millis(500);
 const HEALTHZ: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
 /// Fewer than an answer to it has.
@@ -138,7 +140,8 @@ struct Target {
 }
 
 impl Attackers {
-    /// On a thread of their own.
+    /// On a thread of their own, which gets only what everybody else leaves of the machine: in life
+    /// they are elsewhere.
     pub fn start(attack: Attack, rig: &Rig) -> Result<Self> {
         let victim = rig.users.first().ok_or_else(|| anyhow!("there are no users"))?;
         let seen = Arc::new(Seen::default());
@@ -152,6 +155,8 @@ impl Attackers {
         };
         let (over, mut is_over) = watch::channel(false);
         let thread = std::thread::spawn(move || {
+            // Of this thread alone, on Linux.
+            rustix::process::setpriority_process(None, LEAST_PRIORITY)?;
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(async {
                 let mut attackers = JoinSet::new();
