@@ -15,7 +15,7 @@ use actix_rt::time::{Instant, Sleep, sleep_until};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::either::Either;
 
-use super::progress::{HEAD_TIME, MAX_BYTES_AT_ONCE, Phase, Progress};
+use super::progress::{HEAD_TIME, Phase, Progress};
 use super::stopping::{Stage, Stopping};
 
 /// How long an answer may wait for a caller that does not read; answers fit into one packet.
@@ -60,10 +60,7 @@ impl Connection {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let stream = Pin::new(&mut self.stream);
-        if self.progress.phase.get() == Phase::Body {
-            return stream.poll_read(cx, buffer);
-        }
-        let at_once = MAX_BYTES_AT_ONCE.min(buffer.remaining());
+        let at_once = self.progress.bytes_at_once().min(buffer.remaining());
         let mut part = ReadBuf::new(buffer.initialize_unfilled_to(at_once));
         ready!(stream.poll_read(cx, &mut part))?;
         let count = part.filled().len();

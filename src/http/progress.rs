@@ -17,9 +17,11 @@ pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
 const MAX_HEAD_BYTES: usize = 16 * 1_024;
 /// Bytes that a caller may send ahead while its request is worked on.
 const MAX_BYTES_AHEAD: usize = 16 * 1_024;
-/// What is read at once of anything but a body: pages send less. Whoever sends more at once is looked
-/// at before more is read, as it may be many requests.
-pub const MAX_BYTES_AT_ONCE: usize = 4 * 1_024;
+/// What is read at once: pages send less. Whoever sends more at once is looked at before more is read,
+/// as it may be many requests.
+const MAX_BYTES_AT_ONCE: usize = 4 * 1_024;
+/// The same of a body, for which there may be no room.
+const MAX_BODY_BYTES_AT_ONCE: usize = 16 * 1_024;
 const END_OF_HEAD: &[u8] = b"\r\n\r\n";
 
 /// What a connection is at: shared by its stream and the requests on it.
@@ -32,7 +34,7 @@ pub struct Progress {
     behind_head: Cell<Option<usize>>,
     /// Whether a head that is as long as one may be was looked at.
     pub(super) is_looked_at: Cell<bool>,
-    /// Whether a whole head came with as much behind it as is read at once.
+    /// Whether as much came as is read at once, of a body or with a whole head in it.
     pub(super) has_plenty: Cell<bool>,
     /// Whether the next head began to come before this request was answered.
     has_next: Cell<bool>,
@@ -134,8 +136,12 @@ impl Progress {
                 None => end_of_head(bytes).map(|end| bytes.len() - end),
             };
             self.behind_head.set(behind);
-            self.has_plenty.set(behind.is_some() && bytes.len() == MAX_BYTES_AT_ONCE);
         }
+        let is_to_be_looked_at = match self.phase.get() {
+            Phase::Head => self.behind_head.get().is_some(),
+            phase => phase == Phase::Body,
+        };
+        self.has_plenty.set(is_to_be_looked_at && bytes.len() == self.bytes_at_once());
     }
 
     /// When the caller's time is over.
@@ -145,6 +151,13 @@ impl Progress {
             Phase::Idle => Some(self.since.get() + KEEP_ALIVE),
             // The body has its own, and what is worked on is ours to end.
             Phase::Body | Phase::Work => None,
+        }
+    }
+
+    pub(super) fn bytes_at_once(&self) -> usize {
+        match self.phase.get() {
+            Phase::Body => MAX_BODY_BYTES_AT_ONCE,
+            _ => MAX_BYTES_AT_ONCE,
         }
     }
 

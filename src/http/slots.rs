@@ -6,9 +6,9 @@ use std::time::Duration;
 use actix_rt::time::timeout;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Open connections. The worst that one can hold is some 56 kB, as was seen with half bodies that come
-/// again and again; with the 32 MiB of bodies that have room, that stays below 256 MiB.
-const MAX_CONNECTIONS: usize = 3_584;
+/// Open connections. The worst that one can hold is some 50 kB: a head of 16 kB, as much sent ahead,
+/// the buffers of its answer; with the 32 MiB of bodies that stays below 256 MB.
+const MAX_CONNECTIONS: usize = 4_096;
 /// Files that are no connections of callers: the database's, WeChat's, the log.
 const OTHER_FILES: u64 = 400;
 /// Of all slots, this part is left where they are scarce.
