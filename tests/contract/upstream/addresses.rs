@@ -165,7 +165,15 @@ async fn where_every_address_is_dead_nothing_is_consumed_and_the_page_may_come_a
         server.wait_for_line("cannot connect to WeChat");
 
         resolver.answer(&format!("4 0 {dead} {living}\n6 0"));
-        page.post_code(&code).await.assert_ok();
+        // On a machine that is busy, a second may be too short, which consumes nothing either.
+        let mut answer = page.post_code(&code).await;
+        for _ in 0..20 {
+            if answer.status != 502 {
+                break;
+            }
+            answer = page.post_code(&code).await;
+        }
+        answer.assert_ok();
     }
 }
 
