@@ -54,6 +54,9 @@ struct Row {
     prepared_statements: f64,
 }
 
+/// One of a row's values, with its name.
+type Series = (&'static str, fn(&Row) -> f64);
+
 pub fn run(arguments: &SoakArguments) -> Result<SoakReport> {
     let length = Duration::from_secs(arguments.minutes * 60);
     let windows = length.as_secs().div_ceil(WINDOW.as_secs());
@@ -177,7 +180,7 @@ impl SoakReport {
 impl Report for SoakReport {
     fn print(&self) {
         let header = ["", "first third", "last third"];
-        let values: [(&str, fn(&Row) -> f64); 6] = [
+        let values: [Series; 6] = [
             ("p50 ms", |row| row.cell.p50_ms),
             ("p99 ms", |row| row.cell.p99_ms),
             ("server µs", |row| row.cell.server_cpu_us),
@@ -206,7 +209,7 @@ impl Report for SoakReport {
     fn complaints(&self) -> Vec<String> {
         let mut complaints: Vec<String> =
             self.rows.iter().flat_map(|row| row.cell.complaints("the mix")).collect();
-        let growing: [(&str, fn(&Row) -> f64); 2] = [
+        let growing: [Series; 2] = [
             ("memory, MiB", |row| row.memory_mib),
             ("prepared statements", |row| row.prepared_statements),
         ];
