@@ -6,6 +6,7 @@ use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
 
 use super::sql::UtcToday;
+use super::transaction::transaction;
 use crate::schema::key_ages;
 
 /// What is told apart in the counts.
@@ -50,7 +51,7 @@ pub(super) fn save_key_ages(
     writer: u64,
     totals: &[(KeyAge, u64)],
 ) -> QueryResult<()> {
-    connection.transaction(|connection| {
+    transaction(connection, |connection| {
         for (key, decryptions) in totals {
             let row = (
                 key_ages::day.eq(day),

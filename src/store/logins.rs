@@ -24,6 +24,7 @@ use super::codes;
 use super::connection::{MAX_BATCH, Statement};
 use super::sessions::{KeyId, Login, StoredLogin, stored_login};
 use super::sql::{UtcNow, filled_up};
+use super::transaction::transaction;
 use super::upsert::{OneOfKeys, Upsert, UpsertOne};
 use crate::schema::{sessions, users};
 use crate::values::UnionId;
@@ -80,7 +81,7 @@ fn save_key_of_known_user(
 /// would fix what the transaction sees, and let an erasure slip through.)
 fn save_keys(connection: &mut MysqlConnection, keys: &[&Login]) -> QueryResult<Saved> {
     let filled_up = filled_up(keys.to_vec());
-    connection.transaction(|connection| {
+    transaction(connection, |connection| {
         Upsert(&filled_up).execute(connection)?;
         let saved = Saved::read(connection, &filled_up)?;
         save_users(connection, &saved, keys)?;

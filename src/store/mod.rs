@@ -18,6 +18,7 @@ mod retention;
 mod rings;
 mod sessions;
 mod sql;
+mod transaction;
 mod upsert;
 mod users;
 

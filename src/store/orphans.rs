@@ -9,6 +9,7 @@ use diesel::prelude::*;
 
 use super::sessions::{PURGE_BATCH, PurgedBatch};
 use super::sql::CurrentMinute;
+use super::transaction::transaction;
 use crate::schema::{sessions, users};
 
 /// Minutes since 1970 by the database's clock.
@@ -34,7 +35,7 @@ pub(super) fn purge_orphans(
     // Two processes that purge the same rows must lock them in the same order.
     orphans.sort_unstable();
     let may_be_more = orphans.len() == PURGE_BATCH as usize;
-    let removed = connection.transaction(|connection| {
+    let removed = transaction(connection, |connection| {
         let mut removed = 0;
         for (openid, fingerprint) in &orphans {
             // The person may have come back meanwhile.
@@ -42,7 +43,7 @@ pub(super) fn purge_orphans(
             let row = sessions::table.find((openid, fingerprint));
             removed += diesel::delete(row.filter(not(exists(user)))).execute(connection)?;
         }
-        QueryResult::Ok(removed)
+        Ok(removed)
     })?;
     Ok(PurgedBatch { removed, may_be_more })
 }

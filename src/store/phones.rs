@@ -7,6 +7,7 @@ use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
 
 use super::sql::UtcNow;
+use super::transaction::transaction;
 use super::users::{PHONE_COLUMNS, PhoneRow, read_phone, watermark_column};
 use crate::schema::{phone_history, users};
 use crate::values::{OpenId, Phone};
@@ -18,7 +19,7 @@ pub(super) fn save_phone(
     openid: &OpenId,
     phone: &Phone,
 ) -> QueryResult<bool> {
-    connection.transaction(|connection| replace_phone(connection, openid, phone))
+    transaction(connection, |connection| replace_phone(connection, openid, phone))
 }
 
 /// The row stays locked until the commit, so that each change sees the one before it.

@@ -5,6 +5,7 @@ use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
 
 use super::sql::{KeyIsExpired, OneOf, UtcNow};
+use super::transaction::transaction;
 use crate::schema::sessions;
 use crate::values::{CodeHash, Fingerprint, OpenId, SealedKey, UnionId};
 
@@ -102,13 +103,13 @@ pub(super) fn purge_batch(connection: &mut MysqlConnection) -> QueryResult<Purge
     // Two processes that purge the same rows must lock them in the same order.
     expired.sort_unstable();
     let may_be_more = expired.len() == PURGE_BATCH as usize;
-    let removed = connection.transaction(|connection| {
+    let removed = transaction(connection, |connection| {
         let mut removed = 0;
         for (openid, fingerprint) in &expired {
             let row = sessions::table.find((openid, fingerprint));
             removed += diesel::delete(row.filter(KeyIsExpired)).execute(connection)?;
         }
-        QueryResult::Ok(removed)
+        Ok(removed)
     })?;
     Ok(PurgedBatch { removed, may_be_more })
 }

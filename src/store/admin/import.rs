@@ -15,6 +15,7 @@ use crate::schema::{sessions, users};
 use crate::sealing::Sealer;
 use crate::store::error::Result;
 use crate::store::sql::UtcNow;
+use crate::store::transaction::transaction;
 use crate::store::users::watermark_column;
 use crate::values::{OpenId, Phone, SessionKey};
 
@@ -59,7 +60,7 @@ impl Direct {
         sealer: &Sealer,
     ) -> Result<ImportedBatch> {
         self.run(|connection| {
-            connection.transaction(|connection| {
+            transaction(connection, |connection| {
                 Import::plan(connection, rows, ttl)?.run(connection, sealer)
             })
         })

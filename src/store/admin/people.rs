@@ -3,7 +3,6 @@
 use std::ops::AddAssign;
 
 use chrono::NaiveDateTime;
-use diesel::connection::SimpleConnection as _;
 use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
 
@@ -11,6 +10,7 @@ use super::direct::Direct;
 use crate::schema::{further_codes, phone_history, sessions, users};
 use crate::store::error::Result;
 use crate::store::sql::OneOf;
+use crate::store::transaction::transaction;
 use crate::values::OpenId;
 
 /// Users with one number that are shown: a family shares one, a thousand do not.
@@ -96,9 +96,7 @@ impl Direct {
     /// meanwhile either comes before and loses it here, or waits, misses the user and begins anew.
     pub fn erase(&mut self, openid: &OpenId) -> Result<Erased> {
         self.run(|connection| {
-            // Weaker levels lock no ranges.
-            connection.batch_execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")?;
-            connection.transaction(|connection| erase(connection, openid.as_str()))
+            transaction(connection, |connection| erase(connection, openid.as_str()))
         })
     }
 }

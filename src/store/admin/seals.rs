@@ -10,6 +10,7 @@ use super::direct::Direct;
 use crate::schema::sessions;
 use crate::sealing::{Sealer, entry_name};
 use crate::store::error::{Result, StoreError};
+use crate::store::transaction::transaction;
 use crate::values::{Fingerprint, OpenId, SealedKey};
 
 /// Keys that one statement reads, some 200 bytes each.
@@ -60,7 +61,7 @@ impl Direct {
         let changes = self.next_changes(walk, sealer)?;
         for changes in changes.chunks(WRITE_BATCH) {
             let written = self.run(|connection| {
-                connection.transaction(|connection| write(connection, changes))
+                transaction(connection, |connection| write(connection, changes))
             })?;
             walk.rewritten += written as u64;
         }

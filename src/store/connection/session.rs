@@ -72,7 +72,8 @@ const BY_DIESEL: &[Setting] = &[
     all("character_set_results", "utf8mb4", "utf8mb4"),
 ];
 
-/// Under each name that servers have for it; set by a statement that all know.
+/// Under each name that servers have for it; set by a statement that all know. An erasure locks ranges,
+/// which weaker levels do not.
 const TRANSACTION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ WRITE";
 const TRANSACTION_SHOWN: &[(&str, &str)] = &[
     ("tx_isolation", "REPEATABLE-READ"),
