@@ -92,6 +92,10 @@ pub struct EndpointsArguments {
     #[arg(value_parser = clap::value_parser!(u32).range(100..=200_000))]
     pub users: u32,
 
+    /// Have the same load sent by wrk too, over 64 connections
+    #[arg(long)]
+    pub wrk: bool,
+
     /// Draw throughput over connections, as SVG
     #[arg(long, value_name = "FILE")]
     pub plot: Option<PathBuf>,

@@ -54,7 +54,8 @@ struct Sides<T> {
 }
 
 pub fn run(arguments: &BesideArguments) -> Result<BesideReport> {
-    let mut progress = Progress::new(2 * (u64::from(arguments.rounds) * 3 + 1));
+    let mut progress =
+        Progress::new(2 * (u64::from(arguments.rounds) * Traffic::ALL.len() as u64 + 1));
     progress.note("starting the servers, inserting users");
     let rig = Rig::start(&arguments.common, USERS, &[])?;
     let usual = start_usual(&rig)?;
@@ -69,9 +70,9 @@ pub fn run(arguments: &BesideArguments) -> Result<BesideReport> {
                 requests_per_second: None,
                 keeps_connections: true,
             };
-            progress.step(&format!("{}: this server", traffic.path()));
+            progress.step(&format!("{}: this server", traffic.name()));
             measured.this.push(Cell::of_traffic(&rig, &rig.server, *traffic, load)?);
-            progress.step(&format!("{}: the usual one", traffic.path()));
+            progress.step(&format!("{}: the usual one", traffic.name()));
             measured.usual.push(Cell::of_traffic(&rig, &usual, *traffic, load)?);
         }
     }
@@ -137,7 +138,7 @@ impl Report for BesideReport {
             let times = cells.this.requests_per_second / cells.usual.requests_per_second;
             [("wxauth", &cells.this, number(times)), ("usual", &cells.usual, String::new())].map(
                 |(server, cell, times)| {
-                    let mut texts = vec![endpoint.path().to_owned(), server.to_owned()];
+                    let mut texts = vec![endpoint.name().to_owned(), server.to_owned()];
                     texts.extend(cell.main_numbers());
                     texts.push(times);
                     texts
@@ -156,8 +157,8 @@ impl Report for BesideReport {
 
     fn complaints(&self) -> Vec<String> {
         let of_rows = self.rows.iter().flat_map(|Row { endpoint, cells }| {
-            let usual = cells.usual.complaints(&format!("the usual server: {}", endpoint.path()));
-            cells.this.complaints(endpoint.path()).into_iter().chain(usual)
+            let usual = cells.usual.complaints(&format!("the usual server: {}", endpoint.name()));
+            cells.this.complaints(endpoint.name()).into_iter().chain(usual)
         });
         let lost = self.taps - self.first_taps.this;
         let lost = (lost > 0).then(|| format!("{lost} first taps failed with this server"));

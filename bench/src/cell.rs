@@ -7,14 +7,17 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::child::ChildServer;
-use crate::load::{self, Load, Measured, WriteRequest};
+use crate::database::Database;
+use crate::load::{self, Counter, Load, Measured, WriteRequest};
 use crate::process::Process;
 use crate::rig::Rig;
 use crate::statistics::median;
 use crate::table::number;
 use crate::traffic::Traffic;
+use crate::wrk;
 
 const MIB: f64 = 1_048_576.0;
+const MOST_LOGINS_PER_SECOND: usize = 30_000;
 
 /// CPU times are of one request. The bench's own includes the sandbox's.
 #[derive(Debug, Clone, Serialize)]
@@ -27,6 +30,8 @@ pub struct Cell {
     pub database_cpu_us: f64,
     pub bench_cpu_us: f64,
     pub peak_memory_mib: f64,
+    /// Requests for each time that the database waited for the disk to keep its log.
+    pub requests_a_sync: f64,
     /// Requests that were not answered with 200, by how they ended.
     pub not_ok: BTreeMap<String, u64>,
 }
@@ -44,6 +49,29 @@ impl Cell {
         Self::of_traffic(rig, &rig.server, traffic, load)
     }
 
+    /// The same by `wrk`, which cannot be told to warm up.
+    pub fn measure_by_wrk(
+        rig: &Rig,
+        server: &ChildServer,
+        traffic: Traffic,
+        connections: u16,
+        duration: Duration,
+    ) -> Result<Self> {
+        if traffic.logs_in() {
+            rig.age_logins()?;
+        }
+        // No code is sent twice, however fast they go.
+        let count = match traffic.logs_in() {
+            true => MOST_LOGINS_PER_SECOND * duration.as_secs() as usize,
+            false => rig.users.len(),
+        };
+        let bodies = std::iter::repeat_with(traffic.bodies(rig)).take(count);
+        Self::counted(server, &rig.database, |counters| {
+            let address = server.address();
+            wrk::run(address, traffic.path(), bodies, connections, duration, counters)
+        })
+    }
+
     /// Of a server on the rig's database.
     pub fn of_traffic(
         rig: &Rig,
@@ -54,37 +82,55 @@ impl Cell {
         if traffic.logs_in() {
             rig.age_logins()?;
         }
-        Self::of(server, rig.database.process(), traffic.requests(rig), load)
+        Self::of(server, &rig.database, traffic.requests(rig), load)
     }
 
     /// Of any server.
     pub fn of(
         server: &ChildServer,
-        database: Process,
+        database: &Database,
         requests: WriteRequest,
         load: Load,
     ) -> Result<Self> {
-        let watched = [server.process(), database, Process::this()];
+        Self::counted(server, database, |counters| {
+            load::run(server.address(), load, requests, counters)
+        })
+    }
+
+    /// By whatever sends the requests, and reads the counters before and after.
+    pub fn counted(
+        server: &ChildServer,
+        database: &Database,
+        measure: impl FnOnce(&[Counter]) -> Result<Measured>,
+    ) -> Result<Self> {
+        let cpu_us = |process: Process| Ok(process.cpu_time()?.as_secs_f64() * 1e6);
+        let counters: [Counter; 4] = [
+            &|| cpu_us(server.process()),
+            &|| cpu_us(database.process()),
+            &|| cpu_us(Process::this()),
+            &|| database.log_syncs(),
+        ];
         server.process().forget_peak();
-        let measured = load::run(server.address(), load, requests, &watched)?;
+        let measured = measure(&counters)?;
         let peak_memory_bytes = server.process().peak_memory_bytes()?;
         Ok(Self::from_measured(measured, peak_memory_bytes))
     }
 
     fn from_measured(measured: Measured, peak_memory_bytes: u64) -> Self {
-        let Measured { latencies, elapsed, cpu, not_ok } = measured;
+        let Measured { latencies, elapsed, counted, not_ok } = measured;
         let answers = latencies.len() as f64;
         let quantile_ms = |quantile| latencies.value_at_quantile(quantile) as f64 / 1_000.0;
-        let mut cpu = cpu.iter().map(|cpu| cpu.as_secs_f64() * 1e6 / answers.max(1.0));
-        let mut next_cpu_us = || cpu.next().unwrap_or_default();
+        let counted = |index: usize| counted.get(index).copied().unwrap_or_default();
+        let cpu_us = |index| counted(index) / answers.max(1.0);
         Self {
             requests_per_second: answers / elapsed.as_secs_f64(),
             p50_ms: quantile_ms(0.5),
             p99_ms: quantile_ms(0.99),
             p999_ms: quantile_ms(0.999),
-            server_cpu_us: next_cpu_us(),
-            database_cpu_us: next_cpu_us(),
-            bench_cpu_us: next_cpu_us(),
+            server_cpu_us: cpu_us(0),
+            database_cpu_us: cpu_us(1),
+            bench_cpu_us: cpu_us(2),
+            requests_a_sync: answers / counted(3).max(1.0),
             peak_memory_mib: peak_memory_bytes as f64 / MIB,
             not_ok,
         }
@@ -128,6 +174,7 @@ impl Cell {
             database_cpu_us: of(|cell| cell.database_cpu_us),
             bench_cpu_us: of(|cell| cell.bench_cpu_us),
             peak_memory_mib: of(|cell| cell.peak_memory_mib),
+            requests_a_sync: of(|cell| cell.requests_a_sync),
             not_ok,
         }
     }

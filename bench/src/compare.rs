@@ -60,7 +60,7 @@ pub fn run(arguments: &CompareArguments) -> Result<CompareReport> {
 
     let mut rows = Vec::new();
     for (traffic, connections) in kinds {
-        let place = format!("{} over {connections} connections", traffic.path());
+        let place = format!("{} over {connections} connections", traffic.name());
         progress.step(&format!("{place}: how much the other server answers"));
         let mut load = Load {
             connections: usize::from(connections),
@@ -114,7 +114,7 @@ impl Report for CompareReport {
             ["POST", "conn", "server", "req/s", "p50 ms", "p99 ms", "server µs", "db µs", "MiB"];
         let rows = self.rows.iter().flat_map(|row| {
             [("this", &row.this), ("other", &row.other)].map(|(server, cell)| {
-                let mut texts = vec![row.endpoint.path().to_owned(), row.connections.to_string()];
+                let mut texts = vec![row.endpoint.name().to_owned(), row.connections.to_string()];
                 texts.push(server.to_owned());
                 texts.extend(cell.main_numbers());
                 texts
@@ -127,7 +127,7 @@ impl Report for CompareReport {
         let header = ["This to the other", "conn", "p50", "p99", "server CPU"];
         let ratios = self.rows.iter().map(|row| {
             let ratios = [row.p50_ratio, row.p99_ratio, row.server_cpu_ratio].map(number);
-            let place = [row.endpoint.path().to_owned(), row.connections.to_string()];
+            let place = [row.endpoint.name().to_owned(), row.connections.to_string()];
             place.into_iter().chain(ratios).collect()
         });
         println!("{}", table(&header, 2, ratios));
@@ -136,7 +136,7 @@ impl Report for CompareReport {
 
     fn complaints(&self) -> Vec<String> {
         let of_row = |row: &Row| {
-            let place = format!("{} over {} connections", row.endpoint.path(), row.connections);
+            let place = format!("{} over {} connections", row.endpoint.name(), row.connections);
             let this = row.this.complaints(&place);
             let other = row.other.complaints(&format!("the other server: {place}"));
             this.into_iter().chain(other)

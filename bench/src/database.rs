@@ -1,4 +1,4 @@
-//! A database of this run's own, on the private MariaDB that `scripts/bench` starts.
+//! A database of this run's own, on the private server that `scripts/bench` starts.
 //!
 //! Statements go through the client program `mariadb`, as measuring needs its sibling
 //! `mariadb-slap` anyway.
@@ -16,14 +16,13 @@ const URL_VARIABLE: &str = "WXAUTH_BENCH_DATABASE_URL";
 const PID_VARIABLE: &str = "WXAUTH_BENCH_DATABASE_PID";
 
 /// Pages of 16 KiB that were changed and are not on the disk.
-const DIRTY_PAGES: &str = "SELECT variable_value FROM information_schema.global_status \
-                           WHERE variable_name = 'Innodb_buffer_pool_pages_dirty'";
+const DIRTY_PAGES: &str = "Innodb_buffer_pool_pages_dirty";
 const FEW_PAGES: f64 = 500.0;
 /// Transactions whose old versions of rows are not removed yet.
-const UNPURGED: &str = "SELECT variable_value FROM information_schema.global_status \
-                        WHERE variable_name = 'Innodb_history_list_length'";
+const UNPURGED: &str = "SELECT `count` FROM information_schema.innodb_metrics \
+                        WHERE name = 'trx_rseg_history_len'";
 const FEW_UNPURGED: f64 = 100.0;
-/// By default MariaDB takes minutes for it, to leave the disk to others.
+/// By default it takes minutes, to leave the disk to others.
 const WRITE_EAGERLY: &str = "SET GLOBAL innodb_io_capacity_max = 20000, \
                              innodb_io_capacity = 20000, innodb_max_dirty_pages_pct = 0";
 const WRITE_AS_USUAL: &str = "SET GLOBAL innodb_io_capacity = 200, \
@@ -93,7 +92,7 @@ impl Database {
         let deadline = Instant::now() + SETTLE_PATIENCE;
         self.execute(WRITE_EAGERLY)?;
         while Instant::now() < deadline
-            && (self.number(UNPURGED)? > FEW_UNPURGED || self.number(DIRTY_PAGES)? > FEW_PAGES)
+            && (self.number(UNPURGED)? > FEW_UNPURGED || self.status(DIRTY_PAGES)? > FEW_PAGES)
         {
             sleep(SETTLE_PAUSE);
         }
@@ -107,6 +106,18 @@ impl Database {
              WHERE name LIKE '{}/%'",
             self.name
         ))
+    }
+
+    /// How often it has waited for the disk to keep its log.
+    pub fn log_syncs(&self) -> Result<f64> {
+        self.status("Innodb_os_log_fsyncs")
+    }
+
+    /// One of the server's counters.
+    pub fn status(&self, name: &str) -> Result<f64> {
+        let row = self.account.execute(&self.name, &format!("SHOW GLOBAL STATUS LIKE '{name}'"))?;
+        let value = row.split_whitespace().nth(1).and_then(|value| value.parse().ok());
+        value.with_context(|| format!("the database knows no {name}: {row:?}"))
     }
 
     /// The one value of the one row.

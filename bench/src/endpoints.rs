@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
@@ -12,6 +13,7 @@ use serde::Serialize;
 use crate::arguments::{EndpointsArguments, duration};
 use crate::cell::Cell;
 use crate::child::ChildServer;
+use crate::disk;
 use crate::load::{Load, WriteRequest};
 use crate::plot::{self, Chart, Line};
 use crate::progress::Progress;
@@ -20,10 +22,14 @@ use crate::rig::{Rig, directory};
 use crate::slap::{self, Slap, Statement};
 use crate::statistics::median;
 use crate::table::{number, table};
-use crate::traffic::{Traffic, phone_body, write_post};
+use crate::traffic::{Traffic, write_post};
 
+const BARE: &str = "bare handler";
 /// What the ratios compare; the database's own rate is measured with as many clients.
 const COMPARED_CONNECTIONS: u16 = slap::CLIENTS as u16;
+
+/// Not with newer data: it would have to be encrypted while it is sent.
+const BY_WRK: [Traffic; 3] = [Traffic::Phone, Traffic::Login, Traffic::User];
 
 #[derive(Serialize)]
 pub struct EndpointsReport {
@@ -31,8 +37,10 @@ pub struct EndpointsReport {
     rounds: u16,
     rows: Vec<Row>,
     bare: Cell,
+    by_wrk: Vec<ByWrk>,
     select_per_second: f64,
     upsert_per_second: f64,
+    sync_ms: f64,
     ratios: Vec<Ratio>,
 }
 
@@ -41,6 +49,14 @@ pub struct EndpointsReport {
 struct Row {
     endpoint: Traffic,
     connections: u16,
+    #[serde(flatten)]
+    cell: Cell,
+}
+
+/// The same load by another generator, over [`COMPARED_CONNECTIONS`].
+#[derive(Serialize)]
+struct ByWrk {
+    name: String,
     #[serde(flatten)]
     cell: Cell,
 }
@@ -56,8 +72,11 @@ struct Ratio {
 struct Rounds {
     cells: Vec<Vec<Cell>>,
     bare: Vec<Cell>,
+    /// Each of [`BY_WRK`], then the bare handler.
+    by_wrk: Vec<Vec<Cell>>,
     selects: Vec<f64>,
     upserts: Vec<f64>,
+    syncs_ms: Vec<f64>,
 }
 
 pub fn run(arguments: &EndpointsArguments) -> Result<EndpointsReport> {
@@ -66,7 +85,9 @@ pub fn run(arguments: &EndpointsArguments) -> Result<EndpointsReport> {
         .into_iter()
         .flat_map(|traffic| connections.iter().map(move |count| (traffic, *count)))
         .collect();
-    let mut progress = Progress::new(u64::from(arguments.rounds) * (cells.len() as u64 + 3));
+    let by_wrk = if arguments.wrk { BY_WRK.len() + 1 } else { 0 };
+    let steps = (cells.len() + by_wrk + 4) as u64;
+    let mut progress = Progress::new(u64::from(arguments.rounds) * steps);
     progress.note("starting the server, inserting users");
     let rig = Rig::start(&arguments.common, arguments.users, &[])?;
     let slap = Slap::prepare(&rig)?;
@@ -75,15 +96,20 @@ pub fn run(arguments: &EndpointsArguments) -> Result<EndpointsReport> {
     let mut rounds = Rounds { cells: vec![Vec::new(); cells.len()], ..Rounds::default() };
     for _ in 0..arguments.rounds {
         for ((traffic, connections), measured) in cells.iter().zip(&mut rounds.cells) {
-            progress.step(&format!("{} over {connections} connections", traffic.path()));
+            progress.step(&format!("{} over {connections} connections", traffic.name()));
             measured.push(Cell::measure(&rig, *traffic, usize::from(*connections), duration)?);
         }
         progress.step("the database alone: SELECT");
         rounds.selects.push(slap.rate(Statement::Select, duration)?);
         progress.step("the database alone: upsert");
         rounds.upserts.push(slap.rate(Statement::Upsert, duration)?);
+        progress.step("the disk");
+        rounds.syncs_ms.push(disk::sync_ms(&directory()?)?);
         progress.step("a bare handler");
-        rounds.bare.push(measure_bare(&rig, arguments)?);
+        rounds.bare.push(measure_bare(&rig, duration)?);
+        if arguments.wrk {
+            rounds.by_wrk.push(measure_by_wrk(&rig, duration, |name| progress.step(name))?);
+        }
     }
     drop(progress);
 
@@ -95,25 +121,43 @@ pub fn run(arguments: &EndpointsArguments) -> Result<EndpointsReport> {
     Ok(report)
 }
 
-/// It gets the requests of a phone call.
-fn measure_bare(rig: &Rig, arguments: &EndpointsArguments) -> Result<Cell> {
+fn start_bare() -> Result<ChildServer> {
     let mut command = Command::new(std::env::current_exe()?);
     let log = directory()?.join("bare.log");
-    let server = ChildServer::start("the bare handler", command.arg("bare"), log)?;
-    let (users, address) = (Arc::clone(&rig.users), server.address());
-    let requests: WriteRequest = Arc::new(move |request| {
-        if let Some(user) = users.first() {
-            let body = phone_body(&user.openid, &user.data);
-            write_post(request, address, Traffic::Phone.path(), &body);
-        }
-    });
+    ChildServer::start("the bare handler", command.arg("bare"), log)
+}
+
+/// It gets the requests of a phone call.
+fn measure_bare(rig: &Rig, duration: Duration) -> Result<Cell> {
+    let server = start_bare()?;
+    let (bodies, address) = (Traffic::Phone.bodies(rig), server.address());
+    let requests: WriteRequest =
+        Arc::new(move |request| write_post(request, address, Traffic::Phone.path(), &bodies()));
     let load = Load {
         connections: usize::from(COMPARED_CONNECTIONS),
-        duration: duration(arguments.seconds),
+        duration,
         requests_per_second: None,
         keeps_connections: true,
     };
-    Cell::of(&server, rig.database.process(), requests, load)
+    Cell::of(&server, &rig.database, requests, load)
+}
+
+fn measure_by_wrk(rig: &Rig, duration: Duration, mut step: impl FnMut(&str)) -> Result<Vec<Cell>> {
+    let mut cells = Vec::new();
+    for traffic in BY_WRK {
+        step(&format!("{} by wrk", traffic.name()));
+        cells.push(Cell::measure_by_wrk(
+            rig,
+            &rig.server,
+            traffic,
+            COMPARED_CONNECTIONS,
+            duration,
+        )?);
+    }
+    step("a bare handler by wrk");
+    let bare = start_bare()?;
+    cells.push(Cell::measure_by_wrk(rig, &bare, Traffic::Phone, COMPARED_CONNECTIONS, duration)?);
+    Ok(cells)
 }
 
 impl Rounds {
@@ -132,12 +176,27 @@ impl Rounds {
             rounds: arguments.rounds,
             rows: rows.collect(),
             bare: Cell::median(&self.bare),
+            by_wrk: self.by_wrk(),
             select_per_second: median(self.selects.into_iter()),
             upsert_per_second: median(self.upserts.into_iter()),
+            sync_ms: median(self.syncs_ms.into_iter()),
             ratios: Vec::new(),
         };
         report.ratios = report.ratios();
         report
+    }
+}
+
+impl Rounds {
+    fn by_wrk(&self) -> Vec<ByWrk> {
+        let names = BY_WRK.into_iter().map(Traffic::name).chain([BARE]);
+        let cells = |index| self.by_wrk.iter().filter_map(move |round| round.get(index));
+        let measured = names.enumerate().filter(|_| !self.by_wrk.is_empty());
+        let by_wrk = |(index, name)| ByWrk {
+            name: format!("{name}, by wrk"),
+            cell: Cell::median(&cells(index).cloned().collect::<Vec<_>>()),
+        };
+        measured.map(by_wrk).collect()
     }
 }
 
@@ -146,7 +205,7 @@ impl EndpointsReport {
         let line = |endpoint: Traffic| {
             let rows = self.rows.iter().filter(|row| row.endpoint == endpoint);
             let point = |row: &Row| (f64::from(row.connections), row.cell.requests_per_second);
-            Line { name: endpoint.path(), points: rows.map(point).collect() }
+            Line { name: endpoint.name(), points: rows.map(point).collect() }
         };
         Chart {
             caption: "requests/s",
@@ -194,17 +253,27 @@ impl Report for EndpointsReport {
             "db µs",
             "bench µs",
             "MiB",
+            "req/fsync",
         ];
-        let bare = ("bare handler", COMPARED_CONNECTIONS, &self.bare);
-        let rows = self.rows.iter().map(|row| (row.endpoint.path(), row.connections, &row.cell));
-        let rows = rows.chain([bare]).map(|(name, connections, cell)| {
+        let bare = (BARE, COMPARED_CONNECTIONS, &self.bare);
+        let by_wrk = self.by_wrk.iter();
+        let by_wrk = by_wrk.map(|by| (by.name.as_str(), COMPARED_CONNECTIONS, &by.cell));
+        let rows = self.rows.iter().map(|row| (row.endpoint.name(), row.connections, &row.cell));
+        let rows = rows.chain([bare]).chain(by_wrk).map(|(name, connections, cell)| {
             let mut row = vec![name.to_owned(), connections.to_string()];
             row.extend(cell_numbers(cell));
             row
         });
         println!("{}", table(&header, 1, rows));
         println!("µs: CPU time of a request; the bench's own holds the sandbox WeChat's too.");
-        println!("MiB: the server's peak. Medians of {} rounds.\n", self.rounds);
+        println!(
+            "MiB: the server's peak. req/fsync: requests for each time that the database waited"
+        );
+        println!(
+            "for the disk, which takes {} ms for 512 B. Medians of {} rounds.\n",
+            number(self.sync_ms),
+            self.rounds
+        );
 
         let clients = slap::CLIENTS;
         println!("The database alone (mariadb-slap, {clients} clients), statements/s:");
@@ -218,10 +287,11 @@ impl Report for EndpointsReport {
 
     fn complaints(&self) -> Vec<String> {
         let of_rows = self.rows.iter().flat_map(|row| {
-            let place = format!("{} over {} connections", row.endpoint.path(), row.connections);
+            let place = format!("{} over {} connections", row.endpoint.name(), row.connections);
             row.cell.complaints(&place)
         });
-        of_rows.chain(self.bare.complaints("the bare handler")).collect()
+        let by_wrk = self.by_wrk.iter().flat_map(|by| by.cell.complaints(&by.name));
+        of_rows.chain(self.bare.complaints(BARE)).chain(by_wrk).collect()
     }
 }
 
@@ -235,6 +305,7 @@ fn cell_numbers(cell: &Cell) -> Vec<String> {
         cell.database_cpu_us,
         cell.bench_cpu_us,
         cell.peak_memory_mib,
+        cell.requests_a_sync,
     ]
     .map(number)
     .to_vec()

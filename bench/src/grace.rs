@@ -124,7 +124,7 @@ impl Report for GraceReport {
         let rows = self.rows.iter().flat_map(|row| {
             let with = (self.waiters, &row.with_waiters);
             [(0, &row.without_waiters), with].map(|(waiting, cell)| {
-                let mut cells = vec![row.endpoint.path().to_owned(), waiting.to_string()];
+                let mut cells = vec![row.endpoint.name().to_owned(), waiting.to_string()];
                 cells.extend(cell.main_numbers());
                 cells
             })
@@ -137,7 +137,7 @@ impl Report for GraceReport {
         println!("Throughput with {} waiting to that with nobody waiting:", self.waiters);
         for row in &self.rows {
             let ratios = &row.throughput_ratios;
-            let (path, ratio) = (row.endpoint.path(), number(row.throughput_ratio));
+            let (path, ratio) = (row.endpoint.name(), number(row.throughput_ratio));
             let [least, most] = [0.0, 1.0].map(|part| number(quantile(ratios, part)));
             println!("  {path:16} {ratio} (rounds: {least} to {most})");
         }
@@ -150,7 +150,7 @@ impl Report for GraceReport {
     fn complaints(&self) -> Vec<String> {
         let mut complaints = Vec::new();
         for row in &self.rows {
-            let path = row.endpoint.path();
+            let path = row.endpoint.name();
             complaints.extend(row.without_waiters.complaints(&format!("{path} without waiters")));
             complaints.extend(row.with_waiters.complaints(&format!("{path} with waiters")));
         }

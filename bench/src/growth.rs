@@ -101,7 +101,7 @@ impl Stage {
         let mut rounds = Traffic::ALL.map(|_| Vec::new());
         for round in 0..=arguments.rounds {
             for (traffic, cells) in Traffic::ALL.into_iter().zip(&mut rounds) {
-                progress.step(&format!("{} with {} users", traffic.path(), self.users));
+                progress.step(&format!("{} with {} users", traffic.name(), self.users));
                 let connections = usize::from(arguments.connections);
                 let duration = duration(arguments.seconds);
                 let cell = Cell::measure(&rig, traffic, connections, duration)?;
@@ -136,7 +136,7 @@ impl Report for GrowthReport {
         let rows = self.rows.iter().map(|row| {
             let cell = &row.cell;
             let mut texts = vec![
-                row.endpoint.path().to_owned(),
+                row.endpoint.name().to_owned(),
                 row.stage.users.to_string(),
                 row.stage.keys_a_user.to_string(),
             ];
@@ -163,7 +163,7 @@ impl Report for GrowthReport {
 
     fn complaints(&self) -> Vec<String> {
         let of_row = |row: &Row| {
-            let place = format!("{} with {} users", row.endpoint.path(), row.stage.users);
+            let place = format!("{} with {} users", row.endpoint.name(), row.stage.users);
             row.cell.complaints(&place)
         };
         self.rows.iter().flat_map(of_row).collect()

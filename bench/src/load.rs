@@ -13,7 +13,6 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval_at, sleep, timeout};
 
 use crate::connection::Connection;
-use crate::process::Process;
 
 /// Writes one more whole request.
 pub type WriteRequest = Arc<dyn Fn(&mut Vec<u8>) + Send + Sync>;
@@ -39,13 +38,16 @@ pub struct Load {
     pub keeps_connections: bool,
 }
 
+/// Something that only grows, such as a process's CPU time.
+pub type Counter<'a> = &'a dyn Fn() -> Result<f64>;
+
 /// What a loop saw while it counted.
 pub struct Measured {
     /// Of answers with status 200, in microseconds.
     pub latencies: Histogram<u64>,
     pub elapsed: Duration,
-    /// CPU time of each watched process.
-    pub cpu: Vec<Duration>,
+    /// By how much each counter grew.
+    pub counted: Vec<f64>,
     /// Requests that were not answered with 200 at any time, and how they ended.
     pub not_ok: BTreeMap<String, u64>,
 }
@@ -70,11 +72,10 @@ pub fn run(
     address: SocketAddr,
     load: Load,
     write_request: WriteRequest,
-    watched: &[Process],
+    counters: &[Counter],
 ) -> Result<Measured> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let latencies = Histogram::new_with_max(MAX_LATENCY_US, SIGNIFICANT_DIGITS)?;
-    let counts = Mutex::new(Counts { latencies, not_ok: BTreeMap::new() });
+    let counts = Mutex::new(Counts { latencies: latencies()?, not_ok: BTreeMap::new() });
     let shared = Arc::new(Shared { phase: AtomicU8::new(WARMING_UP), counts });
     runtime.block_on(async {
         let mut loops = JoinSet::new();
@@ -90,23 +91,23 @@ pub fn run(
         }
         sleep(WARM_UP).await;
 
-        let cpu_before = cpu_times(watched)?;
+        let before = read(counters)?;
         let started = Instant::now();
         shared.phase.store(COUNTING, Ordering::Relaxed);
         sleep(load.duration).await;
         shared.phase.store(OVER, Ordering::Relaxed);
         let elapsed = started.elapsed();
-        let cpu_after = cpu_times(watched)?;
+        let after = read(counters)?;
 
         let all_ended = async { while loops.join_next().await.is_some() {} };
         if timeout(LAST_ANSWERS, all_ended).await.is_err() {
             let unanswered = loops.len() as u64;
             shared.counts().not_ok.insert("not answered at the end".to_owned(), unanswered);
         }
-        let cpu = cpu_after.iter().zip(cpu_before).map(|(after, before)| *after - before).collect();
+        let counted = grown(&before, &after);
         let counts = shared.counts();
         let (latencies, not_ok) = (counts.latencies.clone(), counts.not_ok.clone());
-        Ok(Measured { latencies, elapsed, cpu, not_ok })
+        Ok(Measured { latencies, elapsed, counted, not_ok })
     })
 }
 
@@ -192,6 +193,15 @@ impl Shared {
     }
 }
 
-fn cpu_times(processes: &[Process]) -> Result<Vec<Duration>> {
-    processes.iter().map(|process| process.cpu_time()).collect()
+pub fn grown(before: &[f64], after: &[f64]) -> Vec<f64> {
+    after.iter().zip(before).map(|(after, before)| after - before).collect()
+}
+
+/// None yet.
+pub fn latencies() -> Result<Histogram<u64>> {
+    Ok(Histogram::new_with_max(MAX_LATENCY_US, SIGNIFICANT_DIGITS)?)
+}
+
+pub fn read(counters: &[Counter]) -> Result<Vec<f64>> {
+    counters.iter().map(|counter| counter()).collect()
 }

@@ -11,6 +11,7 @@ mod compare;
 mod connection;
 mod crowd;
 mod database;
+mod disk;
 mod endpoints;
 mod failures;
 mod grace;
@@ -31,6 +32,7 @@ mod statistics;
 mod table;
 mod traffic;
 mod waiters;
+mod wrk;
 
 use std::process::ExitCode;
 

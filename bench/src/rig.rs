@@ -153,9 +153,7 @@ impl User {
     fn create(sandbox: &Sandbox, name: String) -> Self {
         // The first login makes the key; its code is never used.
         sandbox.login(&name);
-        let phone =
-            PhoneOptions { phone_number: Some(PHONE_NUMBER.to_owned()), ..PhoneOptions::default() };
-        let data = data_fields(&sandbox.phone_with(&name, phone));
+        let data = new_data(sandbox, &name);
         Self { openid: sandbox.openid(&name), name, data }
     }
 }
@@ -190,6 +188,12 @@ fn program_command(
         command.env("SESSION_KEY_SECRETS", KEY_SECRETS);
     }
     Ok(command)
+}
+
+/// What this user's phone encrypts now: `"encryptedData":"…","iv":"…"`.
+pub fn new_data(sandbox: &Sandbox, user: &str) -> String {
+    let phone_number = Some(PHONE_NUMBER.to_owned());
+    data_fields(&sandbox.phone_with(user, PhoneOptions { phone_number, ..PhoneOptions::default() }))
 }
 
 /// Base64 needs no escaping.

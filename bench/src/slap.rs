@@ -143,17 +143,20 @@ fn upsert_sql() -> String {
     )
 }
 
-/// Filled with logins of an hour ago, from MariaDB's own table of numbers.
+/// Filled with logins of an hour ago.
 fn upserted_table_sql() -> String {
     format!(
         "CREATE TABLE upserted_sessions LIKE sessions;
+         CREATE TABLE digits (digit INT NOT NULL);
+         INSERT INTO digits VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9);
          INSERT INTO upserted_sessions
          SELECT CONCAT('o', SHA1(seq)), '0123456789abcdef', 'AAAAAAAAAAAAAAAAAAAAAA==',
                 UNHEX(SHA2(seq, 256)), UTC_TIMESTAMP(3) - INTERVAL 1 HOUR,
                 UNIX_TIMESTAMP() DIV 60 - 60 - seq % 1440,
                 UTC_TIMESTAMP(3) - INTERVAL 1 HOUR, UTC_TIMESTAMP(3) - INTERVAL 1 HOUR,
                 UTC_TIMESTAMP(3) + INTERVAL 1 DAY
-         FROM seq_0_to_{}",
-        UPSERTED_ROWS - 1
+         FROM (SELECT a.digit + 10 * b.digit + 100 * c.digit + 1000 * d.digit + 10000 * e.digit AS seq
+               FROM digits a, digits b, digits c, digits d, digits e) AS numbers
+         WHERE seq < {UPSERTED_ROWS}"
     )
 }

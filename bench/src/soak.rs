@@ -85,7 +85,7 @@ pub fn run(arguments: &SoakArguments) -> Result<SoakReport> {
             minutes: begun.elapsed().as_secs_f64() / 60.0,
             cell,
             memory_mib: rig.server.process().memory_bytes()? as f64 / MIB,
-            prepared_statements: rig.database.number(PREPARED)?,
+            prepared_statements: rig.database.status("Prepared_stmt_count")?,
         });
     }
     drop(progress);
@@ -106,8 +106,6 @@ pub fn run(arguments: &SoakArguments) -> Result<SoakReport> {
 }
 
 const KEYS: &str = "SELECT COUNT(*) FROM sessions";
-const PREPARED: &str = "SELECT variable_value FROM information_schema.global_status \
-                        WHERE variable_name = 'Prepared_stmt_count'";
 
 /// The crowd's keys, which are those that no phone of the bench was encrypted with.
 fn expiring_sql(length: Duration) -> String {
@@ -148,7 +146,7 @@ fn measure(
         requests_per_second,
         keeps_connections: true,
     };
-    Cell::of(&rig.server, rig.database.process(), Arc::clone(requests), load)
+    Cell::of(&rig.server, &rig.database, Arc::clone(requests), load)
 }
 
 impl SoakReport {
