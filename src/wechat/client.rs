@@ -10,6 +10,7 @@ use actix_web::web::Bytes;
 use awc::error::{ConnectError, SendRequestError};
 use awc::http::header::{DATE, HeaderValue};
 use backon::{BackoffBuilder as _, ExponentialBuilder};
+use tokio::task::yield_now;
 
 use super::answer::Answer;
 use super::attempt::Attempt;
@@ -224,6 +225,8 @@ pub(super) fn query(credentials: &Secret, code: &str) -> String {
 }
 
 async fn send(sending: &Rc<Sending>, client: &awc::Client, url: &str) -> Result<Fetched, Attempt> {
+    // The loop looks at its sockets meanwhile: it may not have seen yet what WeChat has closed.
+    yield_now().await;
     let sent = sending.run(client.get(url).send()).await;
     let mut response = sent.map_err(|error| no_answer(&error))?;
     let status = response.status();
