@@ -30,7 +30,7 @@ pub struct Cell {
     pub database_cpu_us: f64,
     pub bench_cpu_us: f64,
     pub peak_memory_mib: f64,
-    /// Requests for each time that the database waited for the disk to keep its log.
+    /// Requests for each time that the database waited for the disk.
     pub requests_a_sync: f64,
     /// Requests that were not answered with 200, by how they ended.
     pub not_ok: BTreeMap<String, u64>,
@@ -108,7 +108,7 @@ impl Cell {
             &|| cpu_us(server.process()),
             &|| cpu_us(database.process()),
             &|| cpu_us(Process::this()),
-            &|| database.log_syncs(),
+            &|| database.syncs(),
         ];
         server.process().forget_peak();
         let measured = measure(&counters)?;

@@ -108,9 +108,9 @@ impl Database {
         ))
     }
 
-    /// How often it has waited for the disk to keep its log.
-    pub fn log_syncs(&self) -> Result<f64> {
-        self.status("Innodb_os_log_fsyncs")
+    /// How often it has waited for the disk, nearly always for its log.
+    pub fn syncs(&self) -> Result<f64> {
+        self.status("Innodb_data_fsyncs")
     }
 
     /// One of the server's counters.
