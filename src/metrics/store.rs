@@ -15,6 +15,7 @@ pub struct StoreMetrics {
     pub connections_in_use: Gauge,
     pub rings: BatchMetrics,
     pub logins: BatchMetrics,
+    pub phones: BatchMetrics,
     pub reads: BatchMetrics,
     pub writes: BatchMetrics,
 }
@@ -58,6 +59,7 @@ impl StoreMetrics {
             connections_in_use,
             rings: batches("key_ring"),
             logins: batches("login"),
+            phones: batches("phone"),
             reads: batches("read"),
             writes: batches("write"),
         }

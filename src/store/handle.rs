@@ -15,7 +15,7 @@ use super::key_ages::{self, KeyAge};
 use super::logins::SaveLogins;
 use super::migrations::{self, SchemaState};
 use super::orphans;
-use super::phones;
+use super::phones::SavePhones;
 use super::retention;
 use super::rings::{KeyRing, ReadRings};
 use super::sessions::{self, KeyId, Login, PurgedBatch, StoredLogin};
@@ -25,13 +25,14 @@ use crate::values::{CodeHash, OpenId, Phone};
 
 /// The database. Clones share everything.
 ///
-/// What every request needs is joined: one statement reads the key rings, or stores the logins, of
-/// many requests. Everything else runs by itself.
+/// What every request needs is joined: one statement reads the key rings, or stores the logins or the
+/// phones, of many requests. Everything else runs by itself.
 #[derive(Clone)]
 pub struct Store {
     workers: Workers,
     rings: Arc<Queue<ReadRings>>,
     logins: Arc<Queue<SaveLogins>>,
+    phones: Arc<Queue<SavePhones>>,
     reads: Arc<Queue<Reads>>,
     writes: Arc<Queue<Writes>>,
 }
@@ -47,14 +48,15 @@ impl Store {
     pub fn new(config: &DatabaseConfig, metrics: &StoreMetrics) -> io::Result<Self> {
         let rings = Queue::new(metrics.rings.clone());
         let logins = Queue::new(metrics.logins.clone());
+        let phones = Queue::new(metrics.phones.clone());
         let reads = Queue::new(metrics.reads.clone());
         let writes = Queue::new(metrics.writes.clone());
         let workers = Workers::start(
             config,
-            vec![rings.clone(), logins.clone(), reads.clone(), writes.clone()],
+            vec![rings.clone(), logins.clone(), phones.clone(), reads.clone(), writes.clone()],
             metrics.connections_in_use.clone(),
         )?;
-        Ok(Self { workers, rings, logins, reads, writes })
+        Ok(Self { workers, rings, logins, phones, reads, writes })
     }
 
     /// Whether the database answers, and how its schema compares with this binary's.
@@ -107,7 +109,7 @@ impl Store {
         phone: Phone,
         budget: &mut Budget,
     ) -> Result<bool> {
-        self.write(budget, move |connection| phones::save_phone(connection, &openid, &phone)).await
+        self.ask(&self.phones, (openid, phone), budget).await
     }
 
     /// Removes one batch of expired keys and says whether there may be more.

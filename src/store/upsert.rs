@@ -1,14 +1,16 @@
-//! The SQL that stores keys, for which diesel has no words: one text for each length of a list, so
+//! The SQL that stores keys, codes and phones, for which diesel has no words: one text for each length of a list, so
 //! that each is prepared once a connection.
 
+use chrono::NaiveDateTime;
 use diesel::expression::{AppearsOnTable, Expression, ValidGrouping, is_aggregate};
 use diesel::mysql::{Mysql, MysqlConnection};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
-use diesel::sql_types::{BigInt, Binary, Bool, Text};
+use diesel::sql_types::{BigInt, Binary, Bool, Datetime, Nullable, Text, Unsigned};
 
 use super::sessions::{CODE_LIFETIME_SECONDS, Login};
 use crate::schema::sessions;
+use crate::values::Phone;
 
 /// `(openid, key_fingerprint)` is one of these. As alternatives, since MySQL 5.6 uses no index for
 /// a list of pairs.
@@ -131,6 +133,63 @@ impl QueryId for UpsertOne<'_> {
 }
 
 impl RunQueryDsl<MysqlConnection> for UpsertOne<'_> {}
+
+/// A user's phone as it is to be.
+#[derive(Clone)]
+pub(super) struct UpdatedPhone<'a> {
+    pub id: u64,
+    pub openid: &'a str,
+    pub phone: &'a Phone,
+    pub watermark: NaiveDateTime,
+    /// When the number last changed.
+    pub updated_at: Option<NaiveDateTime>,
+}
+
+/// Changes the phones of users whose rows are there, and locked: an upsert that inserts nothing, as no
+/// `UPDATE` takes a list. It names each by both of its unique keys, so that no `id` is spent.
+pub(super) struct UpdatePhones<'a>(pub &'a [UpdatedPhone<'a>]);
+
+impl QueryFragment<Mysql> for UpdatePhones<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Mysql>) -> QueryResult<()> {
+        out.push_sql(
+            "INSERT INTO users (id, openid, phone_number, pure_phone_number, country_code, \
+             phone_watermark, phone_updated_at, created_at, updated_at) ",
+        );
+        for (index, user) in self.0.iter().enumerate() {
+            out.push_sql(if index == 0 { "VALUES (" } else { ", (" });
+            out.push_bind_param::<Unsigned<BigInt>, _>(&user.id)?;
+            for text in [
+                user.openid,
+                &user.phone.phone_number,
+                &user.phone.pure_phone_number,
+                &user.phone.country_code,
+            ] {
+                out.push_sql(", ");
+                out.push_bind_param::<Text, str>(text)?;
+            }
+            out.push_sql(", ");
+            out.push_bind_param::<Datetime, _>(&user.watermark)?;
+            out.push_sql(", ");
+            out.push_bind_param::<Nullable<Datetime>, _>(&user.updated_at)?;
+            out.push_sql(", UTC_TIMESTAMP(3), UTC_TIMESTAMP(3))");
+        }
+        out.push_sql(
+            " ON DUPLICATE KEY UPDATE phone_number = VALUES(phone_number), \
+             pure_phone_number = VALUES(pure_phone_number), country_code = VALUES(country_code), \
+             phone_watermark = VALUES(phone_watermark), \
+             phone_updated_at = VALUES(phone_updated_at), updated_at = VALUES(updated_at)",
+        );
+        Ok(())
+    }
+}
+
+/// One text for each length of the list, as above.
+impl QueryId for UpdatePhones<'_> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl RunQueryDsl<MysqlConnection> for UpdatePhones<'_> {}
 
 /// Inserts the codes that brought keys into `further_codes`; one that is there stays as it is.
 pub(super) struct InsertCodes<'a>(pub &'a [&'a Login]);

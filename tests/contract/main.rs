@@ -23,6 +23,7 @@ mod faults;
 mod get_wx_user_phone;
 mod healthcheck;
 mod hostile_callers;
+mod joined_phones;
 mod joined_statements;
 mod key_ages;
 mod key_ring;
