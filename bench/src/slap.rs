@@ -133,7 +133,7 @@ fn upsert_sql() -> String {
     format!(
         "INSERT INTO upserted_sessions (openid, key_fingerprint, session_key, code_hash, \
          code_brought_at, code_minute, first_seen_at, issued_at, expires_at) \
-         VALUES (CONCAT('o', SHA1(FLOOR(RAND() * {UPSERTED_ROWS}))), '0123456789abcdef', \
+         VALUES (CONCAT('o', LEFT(SHA2(FLOOR(RAND() * {UPSERTED_ROWS}), 256), 40)), '0123456789abcdef', \
          'AAAAAAAAAAAAAAAAAAAAAA==', UNHEX(SHA2(RAND(), 256)), UTC_TIMESTAMP(3), \
          UNIX_TIMESTAMP() DIV 60, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), \
          UTC_TIMESTAMP(3) + INTERVAL 259200 SECOND) \
@@ -150,7 +150,7 @@ fn upserted_table_sql() -> String {
          CREATE TABLE digits (digit INT NOT NULL);
          INSERT INTO digits VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9);
          INSERT INTO upserted_sessions
-         SELECT CONCAT('o', SHA1(seq)), '0123456789abcdef', 'AAAAAAAAAAAAAAAAAAAAAA==',
+         SELECT CONCAT('o', LEFT(SHA2(seq, 256), 40)), '0123456789abcdef', 'AAAAAAAAAAAAAAAAAAAAAA==',
                 UNHEX(SHA2(seq, 256)), UTC_TIMESTAMP(3) - INTERVAL 1 HOUR,
                 UNIX_TIMESTAMP() DIV 60 - 60 - seq % 1440,
                 UTC_TIMESTAMP(3) - INTERVAL 1 HOUR, UTC_TIMESTAMP(3) - INTERVAL 1 HOUR,
