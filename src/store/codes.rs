@@ -8,7 +8,7 @@ use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
 
 use super::sessions::{
-    CODE_LIFETIME_SECONDS, IN_LIST, Login, StoredLogin, read_key_id, stored_login,
+    CODE_LIFETIME_SECONDS, IN_LIST, Login, PurgedBatch, StoredLogin, read_key_id, stored_login,
 };
 use super::sql::{CodeIsRecent, OneOf, UtcNow, filled_up};
 use super::upsert::InsertCodes;
@@ -41,8 +41,8 @@ pub(super) fn stored_codes(
     Ok(stored)
 }
 
-/// Removes codes that can no longer be posted again; returns how many.
-pub(super) fn purge_codes(connection: &mut MysqlConnection) -> QueryResult<usize> {
+/// Removes one batch of the codes that can no longer be posted again.
+pub(super) fn purge_codes(connection: &mut MysqlConnection) -> QueryResult<PurgedBatch> {
     let old: Vec<(Vec<u8>, NaiveDateTime, NaiveDateTime)> = further_codes::table
         .order(further_codes::brought_at)
         .select((further_codes::code_hash, further_codes::brought_at, UtcNow))
@@ -51,10 +51,11 @@ pub(super) fn purge_codes(connection: &mut MysqlConnection) -> QueryResult<usize
     let old = old.iter().filter(|(_, brought_at, now)| !is_recent(*brought_at, *now));
     let hashes: Vec<&[u8]> = old.map(|(hash, _, _)| hash.as_slice()).collect();
     if hashes.is_empty() {
-        return Ok(0);
+        return Ok(PurgedBatch { removed: 0, may_be_more: false });
     }
-    diesel::delete(further_codes::table.filter(OneOf::new(further_codes::code_hash, hashes)))
-        .execute(connection)
+    let may_be_more = hashes.len() == PURGE_BATCH as usize;
+    let old = further_codes::table.filter(OneOf::new(further_codes::code_hash, hashes));
+    Ok(PurgedBatch { removed: diesel::delete(old).execute(connection)?, may_be_more })
 }
 
 /// Keeps the codes of these logins, as their keys' rows have no room for them.

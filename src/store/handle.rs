@@ -117,8 +117,8 @@ impl Store {
         self.write(&mut Budget::new(), sessions::purge_batch).await
     }
 
-    /// Removes codes that can no longer be posted again; returns how many.
-    pub async fn purge_codes(&self) -> Result<usize> {
+    /// Removes one batch of the codes that can no longer be posted again.
+    pub async fn purge_codes(&self) -> Result<PurgedBatch> {
         self.write(&mut Budget::new(), codes::purge_codes).await
     }
 

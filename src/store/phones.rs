@@ -67,7 +67,8 @@ fn save_phones(
     if !replaced.is_empty() {
         diesel::insert_into(phone_history::table).values(replaced).execute(connection)?;
     }
-    let changed: Vec<UpdatedPhone> = owners.values().filter_map(Owner::updated).collect();
+    let changed = owners.iter().filter_map(|(openid, owner)| owner.updated(openid));
+    let changed: Vec<UpdatedPhone> = changed.collect();
     if !changed.is_empty() {
         UpdatePhones(&filled_up(changed)).execute(connection)?;
     }
@@ -88,9 +89,8 @@ fn locked_owners(
         .select((users::id, users::openid, PHONE_COLUMNS, users::phone_updated_at, UtcNow))
         .for_update()
         .load(connection)?;
-    let owner = |(id, openid, phone, updated_at, now): (_, String, _, _, _)| {
-        let phone = read_phone(phone);
-        (openid.clone(), Owner { id, openid, phone, updated_at, now, has_changed: false })
+    let owner = |(id, openid, phone, updated_at, now)| {
+        (openid, Owner { id, phone: read_phone(phone), updated_at, now, has_changed: false })
     };
     Ok(rows.into_iter().map(owner).collect())
 }
@@ -98,7 +98,6 @@ fn locked_owners(
 /// A user as they stand in the database, and as they will.
 struct Owner {
     id: u64,
-    openid: String,
     phone: Option<Phone>,
     /// When the number last changed.
     updated_at: Option<NaiveDateTime>,
@@ -123,10 +122,9 @@ impl Owner {
     }
 
     /// `None` where nothing has changed.
-    fn updated(&self) -> Option<UpdatedPhone<'_>> {
+    fn updated<'a>(&'a self, openid: &'a str) -> Option<UpdatedPhone<'a>> {
         let phone = self.phone.as_ref().filter(|_| self.has_changed)?;
         let watermark = watermark_column(phone.watermark);
-        let (id, openid, updated_at) = (self.id, self.openid.as_str(), self.updated_at);
-        Some(UpdatedPhone { id, openid, phone, watermark, updated_at })
+        Some(UpdatedPhone { id: self.id, openid, phone, watermark, updated_at: self.updated_at })
     }
 }

@@ -1,5 +1,7 @@
 //! Which keys open data: every living one, the newest first.
 
+use std::time::{Duration, Instant};
+
 use crate::harness::{World, numbers};
 
 #[actix_rt::test]
@@ -85,4 +87,27 @@ async fn purging_removes_expired_keys_only_and_changes_no_answer() {
     assert_eq!(world.database.column("openid", "FROM sessions"), [Some(bob)]);
     assert_eq!(world.database.count("FROM further_codes"), 0);
     page.post_phone(&openid, &data).await.assert_error(401, 40101, "session_expired", true);
+}
+
+/// As under load: in every pause of the purge, some codes become too old.
+#[actix_rt::test]
+async fn codes_that_never_cease_to_grow_old_keep_no_expired_key() {
+    const PATIENCE: Duration = Duration::from_secs(20);
+    let world = World::new();
+    world.run(&["migrate"]).assert_ok();
+    let not_purging = world.server_with(&[("PURGE_INTERVAL_SECONDS", "0")]);
+    not_purging.client().log_in(&world, "alice").await;
+    world.database.age_keys(259_201);
+    let _purging = world.server_with(&[("PURGE_INTERVAL_SECONDS", "3600")]);
+
+    let begun = Instant::now();
+    for number in 0.. {
+        world.database.execute(&format!(
+            "INSERT INTO further_codes VALUES (UNHEX(SHA2('{number}', 256)), 'oX', '0', '2020-01-01')"
+        ));
+        if world.database.count("FROM sessions") == 0 {
+            break;
+        }
+        assert!(begun.elapsed() < PATIENCE, "after {number} codes");
+    }
 }

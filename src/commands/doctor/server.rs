@@ -5,7 +5,7 @@ use super::names::{ENCRYPTION, LIMITS, WRITER};
 use crate::store::{Encryption, GaleraNode, GroupMember, ServerFacts};
 
 /// Statements that one connection of a busy server keeps prepared.
-const STATEMENTS_A_CONNECTION: u64 = 40;
+const STATEMENTS_A_CONNECTION: u64 = 60;
 const FOLLOW_THE_PRIMARY: &str = "point DATABASE_URL at what follows the primary";
 
 pub fn encryption(encryption: &Encryption) -> Finding {
@@ -134,7 +134,7 @@ mod tests {
         }
         for (facts, fit) in [
             (with(151, 16_382), "so that 9 fit"),
-            (with(151, 1_500), "so that 2 fit"),
+            (with(151, 2_000), "so that 2 fit"),
             (ServerFacts::default(), "so that ? fit"),
         ] {
             let found = limits(&facts, 16).found;
