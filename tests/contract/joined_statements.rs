@@ -119,6 +119,21 @@ async fn a_login_that_the_database_refuses_fails_none_of_those_beside_it() {
 }
 
 #[actix_rt::test]
+async fn a_login_whose_user_the_database_refuses_leaves_no_key() {
+    let world = World::new();
+    let server = world.server();
+    world.database.execute(
+        "CREATE TRIGGER refuse BEFORE INSERT ON users FOR EACH ROW \
+         SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'refused'",
+    );
+
+    let answer = server.client().post_code(&world.wechat.login("alice")).await;
+
+    answer.assert_error(503, 50300, "database_unavailable", false);
+    assert_eq!(world.database.count("FROM sessions"), 0);
+}
+
+#[actix_rt::test]
 async fn a_login_whose_key_stays_locked_fails_none_of_those_beside_it() {
     let world = World::new();
     let server = world.server_with(&[METRICS, THREE_CONNECTIONS]);
