@@ -118,11 +118,11 @@ impl<'a> Purge<'a> {
     async fn histories(&self) -> Result<(), StoreError> {
         let mut removed = 0;
         loop {
-            let rows = self.store.purge_histories().await?;
-            if rows == 0 {
+            let batch = self.store.purge_histories().await?;
+            removed += batch.removed;
+            if !batch.may_be_more {
                 break;
             }
-            removed += rows;
             sleep(PAUSE).await;
         }
         if removed > 0 {

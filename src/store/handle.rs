@@ -133,10 +133,14 @@ impl Store {
         self.write(&mut Budget::new(), purge).await
     }
 
-    /// Removes some of what histories have kept too long; returns how many rows.
-    pub async fn purge_histories(&self) -> Result<usize> {
+    /// Removes some of what histories have kept too long.
+    pub async fn purge_histories(&self) -> Result<PurgedBatch> {
         let phones = self.write(&mut Budget::new(), retention::purge_phone_history).await?;
-        Ok(phones + self.write(&mut Budget::new(), retention::purge_key_ages).await?)
+        let ages = self.write(&mut Budget::new(), retention::purge_key_ages).await?;
+        Ok(PurgedBatch {
+            removed: phones.removed + ages.removed,
+            may_be_more: phones.may_be_more || ages.may_be_more,
+        })
     }
 
     /// The day, UTC, by the database's clock.
