@@ -5,7 +5,7 @@ use wxauth_sandbox::EncryptedData;
 use crate::harness::{Answer, METRICS, Open, Reader, Server, World, numbers};
 
 /// Two that write, and the one that never does.
-const THREE_CONNECTIONS: (&str, &str) = ("DATABASE_POOL_SIZE", "3");
+pub const THREE_CONNECTIONS: (&str, &str) = ("DATABASE_POOL_SIZE", "3");
 
 /// Keeps the keys of these users locked until it is dropped, so that logins with them wait.
 fn lock_keys(world: &World, openids: &[String]) -> Open {
@@ -54,7 +54,7 @@ async fn log_in_together(world: &World, server: &Server, users: &[String]) -> Ve
     answers
 }
 
-fn names(count: usize) -> Vec<String> {
+pub fn names(count: usize) -> Vec<String> {
     (0..count).map(|number| format!("user{number}")).collect()
 }
 

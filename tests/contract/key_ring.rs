@@ -94,7 +94,6 @@ async fn purging_removes_expired_keys_only_and_changes_no_answer() {
 async fn codes_that_never_cease_to_grow_old_keep_no_expired_key() {
     const PATIENCE: Duration = Duration::from_secs(20);
     let world = World::new();
-    world.run(&["migrate"]).assert_ok();
     let not_purging = world.server_with(&[("PURGE_INTERVAL_SECONDS", "0")]);
     not_purging.client().log_in(&world, "alice").await;
     world.database.age_keys(259_201);
