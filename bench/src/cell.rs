@@ -98,7 +98,7 @@ impl Cell {
     }
 
     /// By whatever sends the requests, and reads the counters before and after.
-    pub fn counted(
+    fn counted(
         server: &ChildServer,
         database: &Database,
         measure: impl FnOnce(&[Counter]) -> Result<Measured>,

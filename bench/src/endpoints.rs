@@ -3,18 +3,15 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::process::Command;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
 use crate::arguments::{EndpointsArguments, duration};
+use crate::bare;
 use crate::cell::Cell;
-use crate::child::ChildServer;
 use crate::disk;
-use crate::load::{Load, WriteRequest};
 use crate::plot::{self, Chart, Line};
 use crate::progress::Progress;
 use crate::report::Report;
@@ -22,7 +19,7 @@ use crate::rig::{Rig, directory};
 use crate::slap::{self, Slap, Statement};
 use crate::statistics::median;
 use crate::table::{number, table};
-use crate::traffic::{Traffic, write_post};
+use crate::traffic::Traffic;
 
 const BARE: &str = "bare handler";
 /// What the ratios compare; the database's own rate is measured with as many clients.
@@ -106,7 +103,7 @@ pub fn run(arguments: &EndpointsArguments) -> Result<EndpointsReport> {
         progress.step("the disk");
         rounds.syncs_ms.push(disk::sync_ms(&directory()?)?);
         progress.step("a bare handler");
-        rounds.bare.push(measure_bare(&rig, duration)?);
+        rounds.bare.push(bare::measure(&rig, usize::from(COMPARED_CONNECTIONS), duration)?);
         if arguments.wrk {
             rounds.by_wrk.push(measure_by_wrk(&rig, duration, |name| progress.step(name))?);
         }
@@ -119,27 +116,6 @@ pub fn run(arguments: &EndpointsArguments) -> Result<EndpointsReport> {
             .with_context(|| format!("cannot write {}", file.display()))?;
     }
     Ok(report)
-}
-
-fn start_bare() -> Result<ChildServer> {
-    let mut command = Command::new(std::env::current_exe()?);
-    let log = directory()?.join("bare.log");
-    ChildServer::start("the bare handler", command.arg("bare"), log)
-}
-
-/// It gets the requests of a phone call.
-fn measure_bare(rig: &Rig, duration: Duration) -> Result<Cell> {
-    let server = start_bare()?;
-    let (bodies, address) = (Traffic::Phone.bodies(rig), server.address());
-    let requests: WriteRequest =
-        Arc::new(move |request| write_post(request, address, Traffic::Phone.path(), &bodies()));
-    let load = Load {
-        connections: usize::from(COMPARED_CONNECTIONS),
-        duration,
-        requests_per_second: None,
-        keeps_connections: true,
-    };
-    Cell::of(&server, &rig.database, requests, load)
 }
 
 fn measure_by_wrk(rig: &Rig, duration: Duration, mut step: impl FnMut(&str)) -> Result<Vec<Cell>> {
@@ -155,7 +131,7 @@ fn measure_by_wrk(rig: &Rig, duration: Duration, mut step: impl FnMut(&str)) -> 
         )?);
     }
     step("a bare handler by wrk");
-    let bare = start_bare()?;
+    let bare = bare::start()?;
     cells.push(Cell::measure_by_wrk(rig, &bare, Traffic::Phone, COMPARED_CONNECTIONS, duration)?);
     Ok(cells)
 }
@@ -185,9 +161,7 @@ impl Rounds {
         report.ratios = report.ratios();
         report
     }
-}
 
-impl Rounds {
     fn by_wrk(&self) -> Vec<ByWrk> {
         let names = BY_WRK.into_iter().map(Traffic::name).chain([BARE]);
         let cells = |index| self.by_wrk.iter().filter_map(move |round| round.get(index));
