@@ -41,8 +41,8 @@ pub(super) fn transaction<T>(
     Begin.execute(connection)?;
     let done = work(connection).and_then(|done| Commit.execute(connection).map(|_| done));
     if done.is_err() {
-        // So that its locks are gone before anybody tries again. Where this fails, the connection
-        // does, and the server rolls back.
+        // Else the next transaction over this connection would commit what there is of it. Where this
+        // fails, the connection does, and the server rolls back.
         let _ = connection.batch_execute("ROLLBACK");
     }
     done

@@ -38,6 +38,27 @@ async fn no_process_answers_a_code_after_an_erasure_or_a_revocation() {
     }
 }
 
+/// Also where it is tried again, over the same connection, after it waited too long for a lock.
+#[actix_rt::test]
+async fn an_erasure_that_cannot_be_whole_erases_nothing() {
+    let world = World::new();
+    let openid = world.server().client().log_in(&world, "alice").await;
+    world.database.execute(&format!(
+        "INSERT INTO phone_history (openid, phone_number, pure_phone_number, country_code, \
+         phone_watermark, replaced_at) VALUES ('{openid}', '13580000001', '13580000001', '86', \
+         UTC_TIMESTAMP(3), UTC_TIMESTAMP(3))"
+    ));
+    let lock = world.database.begin("SELECT 1 FROM phone_history FOR UPDATE");
+
+    let erased = world.run(&["users", "erase", &openid, "--yes"]);
+
+    assert_ne!(erased.code, Some(0), "{}", erased.stdout);
+    drop(lock);
+    for table in ["users", "sessions", "phone_history"] {
+        assert_eq!(world.database.count(&format!("FROM {table}")), 1, "{table}");
+    }
+}
+
 #[actix_rt::test]
 async fn a_key_whose_user_is_gone_goes_with_the_next_purge_which_looks_at_new_keys_only() {
     let world = World::new();

@@ -136,3 +136,21 @@ async fn a_phone_that_the_database_refuses_fails_none_of_those_beside_it() {
     }
     assert_eq!(world.database.count("FROM users WHERE phone_number IS NOT NULL"), 21);
 }
+
+#[actix_rt::test]
+async fn a_user_who_is_erased_while_their_phone_waits_is_asked_to_log_in() {
+    let world = World::new();
+    let server = world.server();
+    let page = server.client();
+    let openid = page.log_in(&world, "alice").await;
+    let data = world.wechat.phone("alice");
+    let erasure = world.database.begin(&format!("DELETE FROM users WHERE openid = '{openid}'"));
+
+    let tap = actix_rt::spawn(async move { page.post_phone(&openid, &data).await });
+    world.database.wait_for_statements("SELECT `users`.`id`, `users`.`openid`", 1).await;
+    erasure.commit();
+
+    let answer = tap.await.expect("no tap panics");
+    answer.assert_error(401, 40100, "login_required", true);
+    assert_eq!(world.database.count("FROM users"), 0);
+}
