@@ -16,6 +16,7 @@ pub struct StoreMetrics {
     pub rings: BatchMetrics,
     pub logins: BatchMetrics,
     pub phones: BatchMetrics,
+    pub codes: BatchMetrics,
     pub reads: BatchMetrics,
     pub writes: BatchMetrics,
 }
@@ -60,6 +61,7 @@ impl StoreMetrics {
             rings: batches("key_ring"),
             logins: batches("login"),
             phones: batches("phone"),
+            codes: batches("code"),
             reads: batches("read"),
             writes: batches("write"),
         }

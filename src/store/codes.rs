@@ -3,12 +3,15 @@
 //! WeChat often keeps a key over several logins within minutes. The row has room for one code, and
 //! the page may post each of them again, perhaps to another process.
 
+use std::collections::HashMap;
+
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
 
+use super::connection::{MAX_BATCH, Statement};
 use super::sessions::{
-    CODE_LIFETIME_SECONDS, IN_LIST, Login, PurgedBatch, StoredLogin, read_key_id, stored_login,
+    CODE_LIFETIME_SECONDS, Login, PurgedBatch, StoredLogin, read_key_id, stored_login,
 };
 use super::sql::{CodeIsRecent, OneOf, UtcNow, filled_up};
 use super::upsert::InsertCodes;
@@ -18,25 +21,35 @@ use crate::values::CodeHash;
 /// Old codes that one statement removes.
 const PURGE_BATCH: i64 = 500;
 
+/// Finds the logins that codes brought.
+pub(super) struct FindLogins;
+
+impl Statement for FindLogins {
+    type Input = CodeHash;
+    /// As long as the code may be posted again and its key is alive.
+    type Output = Option<StoredLogin>;
+
+    const MAX_BATCH: usize = MAX_BATCH;
+    const MAX_THREADS: usize = 2;
+    const WRITES: bool = false;
+
+    fn run(
+        connection: &mut MysqlConnection,
+        codes: &mut [CodeHash],
+    ) -> QueryResult<Vec<Option<StoredLogin>>> {
+        let found = logins_by_codes(connection, codes)?;
+        Ok(codes.iter().map(|code| found.get(code).cloned()).collect())
+    }
+}
+
 /// Which of these codes have brought a key.
 pub(super) fn stored_codes(
     connection: &mut MysqlConnection,
     codes: &[CodeHash],
 ) -> QueryResult<Vec<CodeHash>> {
     let mut stored = Vec::new();
-    for codes in codes.chunks(IN_LIST) {
-        let hashes = || codes.iter().map(|code| code.0.as_slice()).collect();
-        let in_rows: Vec<Vec<u8>> = sessions::table
-            .filter(CodeIsRecent)
-            .filter(OneOf::new(sessions::code_hash, hashes()))
-            .select(sessions::code_hash)
-            .load(connection)?;
-        let further: Vec<Vec<u8>> = further_codes::table
-            .filter(OneOf::new(further_codes::code_hash, hashes()))
-            .select(further_codes::code_hash)
-            .load(connection)?;
-        let found = in_rows.into_iter().chain(further);
-        stored.extend(found.filter_map(|hash| hash.try_into().ok().map(CodeHash)));
+    for codes in codes.chunks(MAX_BATCH) {
+        stored.extend(logins_by_codes(connection, codes)?.into_keys());
     }
     Ok(stored)
 }
@@ -68,54 +81,63 @@ pub(super) fn remember(connection: &mut MysqlConnection, mut keys: Vec<&Login>) 
     InsertCodes(&filled_up(keys)).execute(connection).map(drop)
 }
 
-/// A key's primary key, when the code brought it, when it expires, and now.
-type Row = (String, String, NaiveDateTime, NaiveDateTime, NaiveDateTime);
+/// A code, the primary key of its key, when it brought it, when that expires, and now.
+type Row = (Vec<u8>, String, String, NaiveDateTime, NaiveDateTime, NaiveDateTime);
 
-/// The login that this code brought, as long as the code may be posted again and its key is alive.
-pub(super) fn login_by_code(
+/// At most [`MAX_BATCH`] codes: of a longer list the database thinks that reading the whole table costs
+/// less than so many look-ups.
+fn logins_by_codes(
     connection: &mut MysqlConnection,
-    code: &CodeHash,
-) -> QueryResult<Option<StoredLogin>> {
-    let in_row: Option<Row> = sessions::table
+    codes: &[CodeHash],
+) -> QueryResult<HashMap<CodeHash, StoredLogin>> {
+    let in_rows: Vec<Row> = sessions::table
         .filter(CodeIsRecent)
-        .filter(sessions::code_hash.eq(code.0.as_slice()))
+        .filter(OneOf::new(sessions::code_hash, hashes(codes)))
         .select((
+            sessions::code_hash,
             sessions::openid,
             sessions::key_fingerprint,
             sessions::code_brought_at,
             sessions::expires_at,
             UtcNow,
         ))
-        .first(connection)
-        .optional()?;
-    let row = match in_row {
-        Some(row) => Some(row),
-        None => further_row(connection, code)?,
-    };
-    Ok(row.and_then(|(openid, fingerprint, brought_at, expires_at, now)| {
-        let is_valid = is_recent(brought_at, now) && expires_at > now;
-        let key = read_key_id((openid, fingerprint)).filter(|_| is_valid)?;
-        Some(stored_login(key, expires_at, now))
-    }))
+        .load(connection)?;
+    let mut found: HashMap<_, _> = in_rows.into_iter().filter_map(read_login).collect();
+    let others: Vec<_> = codes.iter().filter(|code| !found.contains_key(*code)).copied().collect();
+    if !others.is_empty() {
+        found.extend(further_rows(connection, &others)?.into_iter().filter_map(read_login));
+    }
+    Ok(found)
 }
 
 /// Joined with its key, so that a code whose key was taken away is none.
-fn further_row(connection: &mut MysqlConnection, code: &CodeHash) -> QueryResult<Option<Row>> {
+fn further_rows(connection: &mut MysqlConnection, codes: &[CodeHash]) -> QueryResult<Vec<Row>> {
     let is_its_key = sessions::openid
         .eq(further_codes::openid)
         .and(sessions::key_fingerprint.eq(further_codes::key_fingerprint));
     further_codes::table
         .inner_join(sessions::table.on(is_its_key))
-        .filter(further_codes::code_hash.eq(code.0.as_slice()))
+        .filter(OneOf::new(further_codes::code_hash, hashes(codes)))
         .select((
+            further_codes::code_hash,
             sessions::openid,
             sessions::key_fingerprint,
             further_codes::brought_at,
             sessions::expires_at,
             UtcNow,
         ))
-        .first(connection)
-        .optional()
+        .load(connection)
+}
+
+fn hashes(codes: &[CodeHash]) -> Vec<&[u8]> {
+    codes.iter().map(|code| code.0.as_slice()).collect()
+}
+
+fn read_login(row: Row) -> Option<(CodeHash, StoredLogin)> {
+    let (hash, openid, fingerprint, brought_at, expires_at, now) = row;
+    let is_valid = is_recent(brought_at, now) && expires_at > now;
+    let key = read_key_id((openid, fingerprint)).filter(|_| is_valid)?;
+    Some((CodeHash(hash.try_into().ok()?), stored_login(key, expires_at, now)))
 }
 
 fn is_recent(brought_at: NaiveDateTime, now: NaiveDateTime) -> bool {

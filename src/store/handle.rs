@@ -8,7 +8,7 @@ use diesel::QueryResult;
 use diesel::mysql::MysqlConnection;
 use tokio::sync::oneshot;
 
-use super::codes;
+use super::codes::{self, FindLogins};
 use super::connection::{Budget, Queue, Statement, Workers};
 use super::error::{Result, StoreError};
 use super::key_ages::{self, KeyAge};
@@ -25,14 +25,15 @@ use crate::values::{CodeHash, OpenId, Phone};
 
 /// The database. Clones share everything.
 ///
-/// What every request needs is joined: one statement reads the key rings, or stores the logins or the
-/// phones, of many requests. Everything else runs by itself.
+/// What many requests need is joined: one statement reads the key rings, stores the logins or the
+/// phones, or looks up the codes of many. Everything else runs by itself.
 #[derive(Clone)]
 pub struct Store {
     workers: Workers,
     rings: Arc<Queue<ReadRings>>,
     logins: Arc<Queue<SaveLogins>>,
     phones: Arc<Queue<SavePhones>>,
+    codes: Arc<Queue<FindLogins>>,
     reads: Arc<Queue<Reads>>,
     writes: Arc<Queue<Writes>>,
 }
@@ -49,14 +50,22 @@ impl Store {
         let rings = Queue::new(metrics.rings.clone());
         let logins = Queue::new(metrics.logins.clone());
         let phones = Queue::new(metrics.phones.clone());
+        let codes = Queue::new(metrics.codes.clone());
         let reads = Queue::new(metrics.reads.clone());
         let writes = Queue::new(metrics.writes.clone());
         let workers = Workers::start(
             config,
-            vec![rings.clone(), logins.clone(), phones.clone(), reads.clone(), writes.clone()],
+            vec![
+                rings.clone(),
+                logins.clone(),
+                phones.clone(),
+                codes.clone(),
+                reads.clone(),
+                writes.clone(),
+            ],
             metrics.connections_in_use.clone(),
         )?;
-        Ok(Self { workers, rings, logins, phones, reads, writes })
+        Ok(Self { workers, rings, logins, phones, codes, reads, writes })
     }
 
     /// Whether the database answers, and how its schema compares with this binary's.
@@ -86,7 +95,7 @@ impl Store {
         code: CodeHash,
         budget: &mut Budget,
     ) -> Result<Option<StoredLogin>> {
-        self.read(budget, move |connection| codes::login_by_code(connection, &code)).await
+        self.ask(&self.codes, code, budget).await
     }
 
     /// The living keys of these users.

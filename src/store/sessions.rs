@@ -4,6 +4,7 @@ use chrono::NaiveDateTime;
 use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
 
+use super::connection::MAX_BATCH;
 use super::sql::{KeyIsExpired, OneOf, UtcNow};
 use super::transaction::transaction;
 use crate::schema::sessions;
@@ -12,8 +13,6 @@ use crate::values::{CodeHash, Fingerprint, OpenId, SealedKey, UnionId};
 /// Expired keys that one purging transaction removes: some ten milliseconds of row locks that no
 /// login waits for, as they are taken one by one on expired rows only.
 pub(super) const PURGE_BATCH: i64 = 200;
-/// Values in one IN list, a few kilobytes of SQL.
-pub(super) const IN_LIST: usize = 512;
 /// How long WeChat keeps a code (its documentation), and so how long a page may post it again.
 pub(super) const CODE_LIFETIME_SECONDS: i64 = 5 * 60;
 
@@ -63,7 +62,7 @@ pub(super) fn living_keys(
     openids: &[OpenId],
 ) -> QueryResult<Vec<KeyId>> {
     let mut keys = Vec::new();
-    for openids in openids.chunks(IN_LIST) {
+    for openids in openids.chunks(MAX_BATCH) {
         let openids = openids.iter().map(OpenId::as_str).collect();
         let found: Vec<(String, String)> = sessions::table
             .filter(OneOf::new(sessions::openid, openids))
