@@ -1,7 +1,7 @@
 //! The key ring of a user, read from `users` and `sessions` in one statement, for one user or many.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,17 +56,9 @@ impl Statement for ReadRings {
         connection: &mut MysqlConnection,
         openids: &mut [OpenId],
     ) -> QueryResult<Vec<Self::Output>> {
-        let each_alone = |connection: &mut MysqlConnection| {
-            openids.iter().map(|openid| read_one(connection, openid)).collect()
-        };
-        if openids.len() == 1 {
-            return each_alone(connection);
-        }
-        let rows = read_many(connection, openids)?;
-        if rows.len() as i64 == MAX_ROWS {
-            return each_alone(connection);
-        }
-        let rings = rings(rows);
+        // Those who post for one user share what is read.
+        let distinct: HashSet<&str> = openids.iter().map(OpenId::as_str).collect();
+        let rings = read_rings(connection, distinct.into_iter().collect())?;
         Ok(openids.iter().map(|openid| rings.get(openid.as_str()).cloned()).collect())
     }
 }
@@ -101,20 +93,32 @@ macro_rules! living_keys {
     };
 }
 
-fn read_one(
+fn read_rings(
     connection: &mut MysqlConnection,
-    openid: &OpenId,
-) -> QueryResult<Option<Arc<KeyRing>>> {
-    let rows = living_keys!()
-        .filter(users::openid.eq(openid.as_str()))
-        .order((sessions::issued_at.desc(), sessions::key_fingerprint))
-        .limit(MAX_RING as i64)
-        .load(connection)?;
-    Ok(rings(rows).into_values().next())
+    openids: Vec<&str>,
+) -> QueryResult<HashMap<String, Arc<KeyRing>>> {
+    if openids.len() > 1 {
+        let rows = read_many(connection, openids.clone())?;
+        if (rows.len() as i64) < MAX_ROWS {
+            return Ok(rings(rows));
+        }
+    }
+    let mut found = HashMap::new();
+    for openid in openids {
+        found.extend(rings(read_one(connection, openid)?));
+    }
+    Ok(found)
 }
 
-fn read_many(connection: &mut MysqlConnection, openids: &[OpenId]) -> QueryResult<Vec<JoinedRow>> {
-    let openids = openids.iter().map(OpenId::as_str).collect();
+fn read_one(connection: &mut MysqlConnection, openid: &str) -> QueryResult<Vec<JoinedRow>> {
+    living_keys!()
+        .filter(users::openid.eq(openid))
+        .order((sessions::issued_at.desc(), sessions::key_fingerprint))
+        .limit(MAX_RING as i64)
+        .load(connection)
+}
+
+fn read_many(connection: &mut MysqlConnection, openids: Vec<&str>) -> QueryResult<Vec<JoinedRow>> {
     let mut rows: Vec<JoinedRow> = living_keys!()
         .filter(OneOf::new(users::openid, openids))
         .limit(MAX_ROWS)
