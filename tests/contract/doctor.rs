@@ -271,11 +271,11 @@ fn limits_that_are_too_low_and_a_server_that_does_not_write_are_told() {
 
     let (limits, raise) = ("database_limits", "raise max_connections");
     let pool_of = |size: &'static str| [("DATABASE_POOL_SIZE", size)];
-    assert_finds(&world, &pool_of("20"), limits, "failed", "takes up to 20 and some 1200", raise);
+    assert_finds(&world, &pool_of("20"), limits, "failed", "takes up to 20 and some 1600", raise);
     assert_finds(&world, &pool_of("11"), limits, "warning", "of 20 in use", raise);
     let raise = "raise max_prepared_stmt_count";
-    assert_finds(&world, &pool_of("7"), limits, "warning", "so that 1 fit", raise);
-    assert_finds(&world, &pool_of("2"), limits, "ok", "so that 4 fit", "");
+    assert_finds(&world, &pool_of("6"), limits, "warning", "so that 1 fit", raise);
+    assert_finds(&world, &pool_of("2"), limits, "ok", "so that 3 fit", "");
     let writer = "database_writer";
     assert_finds(&world, &pool_of("2"), writer, "warning", "read_only is on", "the primary");
     let found = "not encrypted, and on this machine";

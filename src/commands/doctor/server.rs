@@ -5,7 +5,7 @@ use super::names::{ENCRYPTION, LIMITS, WRITER};
 use crate::store::{Encryption, GaleraNode, GroupMember, ServerFacts};
 
 /// Statements that one connection of a busy server keeps prepared.
-const STATEMENTS_A_CONNECTION: u64 = 60;
+const STATEMENTS_A_CONNECTION: u64 = 80;
 const FOLLOW_THE_PRIMARY: &str = "point DATABASE_URL at what follows the primary";
 
 pub fn encryption(encryption: &Encryption) -> Finding {
