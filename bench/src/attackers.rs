@@ -24,11 +24,11 @@ use crate::connection::Connection;
 use crate::rig::{Rig, data_fields};
 use crate::traffic::{Traffic, phone_body, write_post};
 
-/// Before a connection that was closed comes again: so many thousand in a second are an attack of
-/// another kind, on the kernel.
+/// Before a connection that was closed comes again, on average: so many thousand in a second are an
+/// attack of another kind, on the kernel.
 const PAUSE: Duration = Duration::from_secs(1);
-/// They do not all come in one moment.
-const ARRIVAL: Duration = Duration::from_millis(200);
+/// In which all come for the first time: strangers are not in step.
+const ARRIVAL: Duration = Duration::from_secs(1);
 const BODY_BYTES: usize = 64_000;
 /// What actix-http by itself takes of a head.
 const HEAD_BYTES: usize = 128 * 1_024;
@@ -93,8 +93,10 @@ impl Attack {
             Self::HalfBodiesAndFewFiles => 1_100,
             Self::HalfSecondHeads => 2_000,
             Self::LongHeads | Self::TricklingHeads | Self::OneOpenid => 4_600,
-            // Of those who wait for their second, half a thousand have a seat.
-            Self::UnreadAnswers | Self::MadeUpCodes => 1_000,
+            Self::UnreadAnswers => 1_000,
+            // Of those who wait for their second, half a thousand have a seat. With fewer connections, all
+            // would post again when their answers come, and not at their time.
+            Self::MadeUpCodes => 2_600,
             Self::OneByteChunks => 16,
             Self::Readiness => 64,
         }
@@ -192,7 +194,7 @@ impl Target {
                 Ok(how) => self.seen.add(how),
                 Err(error) => self.seen.add(error.kind().to_string()),
             }
-            sleep(PAUSE).await;
+            sleep(PAUSE.mul_f64(0.5 + fastrand::f64())).await;
         }
     }
 
