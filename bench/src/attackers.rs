@@ -38,6 +38,9 @@ const LOW_HEAD_BYTES: usize = 15_000;
 const LEAST_PRIORITY: i32 = 19;
 const TRICKLE_PAUSE: Duration = Duration::from_millis(500);
 const HEALTHZ: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+/// What those who read no answer send at once: more than the server reads ahead. As many bytes as the
+/// kernels take would be some gigabytes a second on the loopback, an attack on this machine.
+const REQUESTS_AHEAD: usize = 1_000;
 /// Fewer than an answer to it has.
 const HEALTHZ_ANSWER_BYTES: usize = 100;
 const READYZ: &[u8] = b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -225,9 +228,13 @@ impl Target {
                     stream.write_all(b"x").await?;
                 }
             }
-            Attack::UnreadAnswers => loop {
-                stream.write_all(HEALTHZ).await?;
-            },
+            Attack::UnreadAnswers => {
+                stream.write_all(&HEALTHZ.repeat(REQUESTS_AHEAD)).await?;
+                loop {
+                    sleep(TRICKLE_PAUSE).await;
+                    stream.write_all(HEALTHZ).await?;
+                }
+            }
             Attack::OneByteChunks => {
                 let mut bytes =
                     b"POST /user HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
