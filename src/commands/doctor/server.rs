@@ -134,7 +134,7 @@ mod tests {
         }
         for (facts, fit) in [
             (with(151, 16_382), "so that 9 fit"),
-            (with(151, 2_000), "so that 2 fit"),
+            (with(151, 3_000), "so that 2 fit"),
             (ServerFacts::default(), "so that ? fit"),
         ] {
             let found = limits(&facts, 16).found;
