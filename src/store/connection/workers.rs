@@ -216,7 +216,11 @@ impl Worker {
                         log::error!("a thread of the database panicked");
                     }
                 }
-                Next::Wait => thread::park(),
+                Next::Wait => {
+                    thread::park();
+                    // Whoever else is about to bring work does so first, and is served with it.
+                    thread::yield_now();
+                }
                 Next::End => return,
             }
         }
