@@ -7,6 +7,9 @@ use wxauth_sandbox::{EncryptedData, PhoneOptions};
 use crate::harness::{Answer, METRICS, Reader, Server, World};
 use crate::joined_statements::{THREE_CONNECTIONS, names};
 
+/// How the statement begins that locks the users whose phones are stored; a key ring's begins otherwise.
+pub const LOCKING_READ: &str = "SELECT `users`.`id`, `users`.`openid`";
+
 /// Posts each of these phones while both connections that write wait for a lock, so that they gather.
 async fn tap_together(
     world: &World,
@@ -28,7 +31,7 @@ async fn tap_together(
     let mut held = Vec::new();
     for phone in locked {
         held.push(tap(phone));
-        world.database.wait_for_statements("SELECT `users`", held.len() as u64).await;
+        world.database.wait_for_statements(LOCKING_READ, held.len() as u64).await;
     }
     let count = phones.len() as u32;
     let together: Vec<_> = phones.into_iter().map(tap).collect();
@@ -147,7 +150,7 @@ async fn a_user_who_is_erased_while_their_phone_waits_is_asked_to_log_in() {
     let erasure = world.database.begin(&format!("DELETE FROM users WHERE openid = '{openid}'"));
 
     let tap = actix_rt::spawn(async move { page.post_phone(&openid, &data).await });
-    world.database.wait_for_statements("SELECT `users`.`id`, `users`.`openid`", 1).await;
+    world.database.wait_for_statements(LOCKING_READ, 1).await;
     erasure.commit();
 
     let answer = tap.await.expect("no tap panics");

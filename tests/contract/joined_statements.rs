@@ -3,6 +3,7 @@
 use wxauth_sandbox::EncryptedData;
 
 use crate::harness::{Answer, METRICS, Open, Reader, Server, World, numbers};
+use crate::joined_phones::LOCKING_READ;
 
 /// Two that write, and the one that never does.
 pub const THREE_CONNECTIONS: (&str, &str) = ("DATABASE_POOL_SIZE", "3");
@@ -231,7 +232,7 @@ async fn however_many_writes_wait_for_a_lock_keys_are_read() {
     let lock = world.database.begin("SELECT id FROM users FOR UPDATE");
 
     let writes: Vec<_> = users.iter().map(|(openid, data)| tap(openid, data.clone())).collect();
-    world.database.wait_for_statements("SELECT `users`", 2).await;
+    world.database.wait_for_statements(LOCKING_READ, 2).await;
     tap(&alice, stored).await.expect("no tap panics").assert_ok();
 
     let waiting = writes.iter().filter(|write| !write.is_finished()).count();
