@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use wxauth_sandbox::EncryptedData;
 
-use crate::harness::{Client, METRICS, Reader, World};
+use crate::harness::{Client, METRICS, Reader, World, numbers};
 
 const LONG_GRACE: (&str, &str) = ("LOGIN_GRACE_MS", "20000");
 const LONGEST_GRACE: (&str, &str) = ("LOGIN_GRACE_MS", "30000");
@@ -177,6 +177,44 @@ async fn users_whose_key_is_late(
         users.push((openid, code, world.wechat.phone(&user)));
     }
     users
+}
+
+/// More than one statement asks about.
+#[actix_rt::test]
+async fn however_many_wait_each_hears_what_another_process_has_stored() {
+    const MANY: u32 = 150;
+    let world = World::with_rate_limit(None);
+    let (here, elsewhere) = (world.server_with(&[LONG_GRACE, METRICS]), world.server());
+    let (page, reader) = (here.client(), Reader::of(&here));
+    let users = users_whose_key_is_late(&world, &page, MANY as usize).await;
+    let taps = users.iter().map(|(openid, _, data)| {
+        let (page, openid, data) = (page.clone(), openid.clone(), data.clone());
+        actix_rt::spawn(async move { page.post_phone(&openid, &data).await })
+    });
+    let posts = (1..=MANY).map(|number| {
+        let (page, code) = (page.clone(), format!("code{number}"));
+        actix_rt::spawn(async move { page.post_code(&code).await })
+    });
+    let waiting: Vec<_> = taps.chain(posts).collect();
+    reader.wait_for("wxauth_waiting_requests", 2 * MANY).await;
+
+    // Every second one's: the others stay.
+    for (_, code, _) in users.iter().step_by(2) {
+        elsewhere.client().post_code(code).await.assert_ok();
+    }
+    world.database.execute(&format!(
+        "INSERT INTO further_codes (code_hash, openid, key_fingerprint, brought_at) \
+         SELECT UNHEX(SHA2(CONCAT('code', number), 256)), openid, key_fingerprint, UTC_TIMESTAMP(3) \
+         FROM {}, (SELECT openid, key_fingerprint FROM sessions LIMIT 1) AS a_key \
+         WHERE number % 2 = 1",
+        numbers(MANY)
+    ));
+
+    for answer in waiting.into_iter().step_by(2) {
+        let answer = answer.await.expect("no request panics");
+        answer.assert_ok();
+        assert!(answer.elapsed < GRACE, "{:?}", answer.elapsed);
+    }
 }
 
 /// Taps of one openid that may wait at once.
