@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use actix_rt::net::{TcpStream, UnixStream};
 use actix_rt::time::{Instant, Sleep, sleep_until};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio_util::either::Either;
 
 use super::progress::{HEAD_TIME, Phase, Progress};
@@ -59,13 +59,8 @@ impl Connection {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let stream = Pin::new(&mut self.stream);
-        let at_once = self.progress.bytes_at_once().min(buffer.remaining());
-        let mut part = ReadBuf::new(buffer.initialize_unfilled_to(at_once));
-        ready!(stream.poll_read(cx, &mut part))?;
-        let count = part.filled().len();
-        buffer.advance(count);
-        Poll::Ready(Ok(()))
+        let mut part = (&mut self.stream).take(self.progress.bytes_at_once() as u64);
+        Pin::new(&mut part).poll_read(cx, buffer)
     }
 
     /// Reads nothing until what has come is looked at, or the request is answered.
