@@ -21,7 +21,8 @@ const FEW_PAGES: f64 = 500.0;
 /// Transactions whose old versions of rows are not removed yet.
 const UNPURGED: &str = "SELECT `count` FROM information_schema.innodb_metrics \
                         WHERE name = 'trx_rseg_history_len'";
-const FEW_UNPURGED: f64 = 100.0;
+/// MySQL forgets what it has cleaned up in steps of 128.
+const FEW_UNPURGED: f64 = 500.0;
 /// By default it takes minutes, to leave the disk to others.
 const WRITE_EAGERLY: &str = "SET GLOBAL innodb_io_capacity_max = 20000, \
                              innodb_io_capacity = 20000, innodb_max_dirty_pages_pct = 0";

@@ -1,4 +1,5 @@
-//! What the kernel knows of a process: its CPU time, its memory, its open files.
+//! What the kernel knows of a process: its CPU time, its memory, its open files; and of the machine's
+//! cores.
 
 use std::fs;
 use std::time::Duration;
@@ -10,6 +11,8 @@ const TICKS_A_SECOND: u32 = 100;
 /// Where utime and stime stand behind the program's name; proc(5) counts from two before.
 const USER_TIME: usize = 11;
 const SYSTEM_TIME: usize = 12;
+/// Where the time that was stolen stands in the line of all cores; proc(5).
+const STOLEN_TIME: usize = 7;
 /// Makes the kernel forget the peak of a process's memory; proc(5).
 const RESET_PEAK: &str = "5";
 
@@ -91,6 +94,35 @@ impl Process {
 
     fn path(self, file: &str) -> String {
         format!("/proc/{}/{file}", self.pid)
+    }
+}
+
+/// What all cores together have counted since the machine started, in the kernel's ticks.
+pub struct CoreTime {
+    all: u64,
+    /// Ready to run on a virtual machine whose host ran others.
+    stolen: u64,
+}
+
+impl CoreTime {
+    pub fn now() -> Result<Self> {
+        let stat = fs::read_to_string("/proc/stat").context("cannot read /proc/stat")?;
+        Self::read(&stat).context("cannot read the cores' time in /proc/stat")
+    }
+
+    /// proc(5): the first eight exclude each other, and the eighth is what was stolen.
+    fn read(stat: &str) -> Option<Self> {
+        let fields = stat.lines().next()?.strip_prefix("cpu ")?;
+        let ticks: Result<Vec<u64>, _> =
+            fields.split_whitespace().take(STOLEN_TIME + 1).map(str::parse).collect();
+        let ticks = ticks.ok()?;
+        Some(Self { all: ticks.iter().sum(), stolen: *ticks.get(STOLEN_TIME)? })
+    }
+
+    /// The share of the time since then that was stolen.
+    pub fn stolen_percent_since(&self, earlier: &Self) -> f64 {
+        let all = self.all.saturating_sub(earlier.all).max(1);
+        100.0 * self.stolen.saturating_sub(earlier.stolen) as f64 / all as f64
     }
 }
 

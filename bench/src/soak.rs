@@ -14,6 +14,7 @@ use crate::cell::Cell;
 use crate::crowd::Crowd;
 use crate::load::{Load, WriteRequest};
 use crate::plot::{self, Chart, Line};
+use crate::process::CoreTime;
 use crate::progress::Progress;
 use crate::report::Report;
 use crate::rig::Rig;
@@ -52,6 +53,8 @@ struct Row {
     /// What the server holds at the end of the window.
     memory_mib: f64,
     prepared_statements: f64,
+    /// Of the cores' time: what the host of a virtual machine gave to others.
+    stolen_percent: f64,
 }
 
 /// One of a row's values, with its name.
@@ -80,12 +83,14 @@ pub fn run(arguments: &SoakArguments) -> Result<SoakReport> {
     for window in 0..windows {
         progress.step(&format!("{requests_per_second:.0} requests/s, part {}", window + 1));
         let rate = Some(requests_per_second);
+        let cores = CoreTime::now()?;
         let cell = measure(&rig, &requests, arguments.connections, WINDOW, rate)?;
         rows.push(Row {
             minutes: begun.elapsed().as_secs_f64() / 60.0,
             cell,
             memory_mib: rig.server.process().memory_bytes()? as f64 / MIB,
             prepared_statements: rig.database.status("Prepared_stmt_count")?,
+            stolen_percent: CoreTime::now()?.stolen_percent_since(&cores),
         });
     }
     drop(progress);
@@ -162,6 +167,7 @@ impl SoakReport {
                 "latency, ms",
                 vec![line("p50", |row| row.cell.p50_ms), line("p99", |row| row.cell.p99_ms)],
             ),
+            chart("stolen by the host, %", vec![line("of all cores", |row| row.stolen_percent)]),
             chart("memory, MiB", vec![line("the server's", |row| row.memory_mib)]),
             chart("prepared statements", vec![line("all", |row| row.prepared_statements)]),
         ]
@@ -178,11 +184,13 @@ impl SoakReport {
 impl Report for SoakReport {
     fn print(&self) {
         let header = ["", "first third", "last third"];
-        let values: [Series; 6] = [
+        let values: [Series; 8] = [
             ("p50 ms", |row| row.cell.p50_ms),
             ("p99 ms", |row| row.cell.p99_ms),
             ("server µs", |row| row.cell.server_cpu_us),
             ("db µs", |row| row.cell.database_cpu_us),
+            ("load generator µs", |row| row.cell.bench_cpu_us),
+            ("stolen by the host %", |row| row.stolen_percent),
             ("MiB", |row| row.memory_mib),
             ("prepared statements", |row| row.prepared_statements),
         ];
