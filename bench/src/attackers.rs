@@ -40,7 +40,9 @@ const TRICKLE_PAUSE: Duration = Duration::from_millis(500);
 const HEALTHZ: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
 /// What those who read no answer send at once: more than the server reads ahead. As many bytes as the
 /// kernels take would be some gigabytes a second on the loopback, an attack on this machine.
-const REQUESTS_AHEAD: usize = 1_000;
+const UNREAD_REQUESTS: usize = 1_000;
+/// As many as the server reads at once.
+const REQUESTS_AHEAD: usize = 100;
 /// Fewer than an answer to it has.
 const HEALTHZ_ANSWER_BYTES: usize = 100;
 const READYZ: &[u8] = b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -55,6 +57,8 @@ pub enum Attack {
     LongHeads,
     TricklingHeads,
     UnreadAnswers,
+    /// Behind a tap whose answer takes half a second or a second.
+    RequestsAhead,
     OneByteChunks,
     MadeUpCodes,
     OneOpenid,
@@ -62,13 +66,14 @@ pub enum Attack {
 }
 
 impl Attack {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::HalfBodies,
         Self::HalfBodiesAndFewFiles,
         Self::HalfSecondHeads,
         Self::LongHeads,
         Self::TricklingHeads,
         Self::UnreadAnswers,
+        Self::RequestsAhead,
         Self::OneByteChunks,
         Self::MadeUpCodes,
         Self::OneOpenid,
@@ -83,6 +88,7 @@ impl Attack {
             Self::LongHeads => "4,600 heads of 128 KiB",
             Self::TricklingHeads => "4,600 heads that trickle",
             Self::UnreadAnswers => "1,000 who read no answer",
+            Self::RequestsAhead => "3,500 who send 100 ahead",
             Self::OneByteChunks => "16 bodies in chunks of 1 B",
             Self::MadeUpCodes => "2,000 made-up codes/s",
             Self::OneOpenid => "4,600 posters on one openid",
@@ -97,6 +103,7 @@ impl Attack {
             Self::HalfSecondHeads => 2_000,
             Self::LongHeads | Self::TricklingHeads | Self::OneOpenid => 4_600,
             Self::UnreadAnswers => 1_000,
+            Self::RequestsAhead => 3_500,
             // Of those who wait for their second, half a thousand have a seat. With fewer connections, all
             // would post again when their answers come, and not at their time.
             Self::MadeUpCodes => 2_600,
@@ -229,11 +236,17 @@ impl Target {
                 }
             }
             Attack::UnreadAnswers => {
-                stream.write_all(&HEALTHZ.repeat(REQUESTS_AHEAD)).await?;
+                stream.write_all(&HEALTHZ.repeat(UNREAD_REQUESTS)).await?;
                 loop {
                     sleep(TRICKLE_PAUSE).await;
                     stream.write_all(HEALTHZ).await?;
                 }
+            }
+            Attack::RequestsAhead => {
+                let mut bytes = Vec::new();
+                self.write_foreign_data(&mut bytes);
+                bytes.extend(HEALTHZ.repeat(REQUESTS_AHEAD));
+                stream.write_all(&bytes).await?;
             }
             Attack::OneByteChunks => {
                 let mut bytes =
@@ -250,14 +263,18 @@ impl Target {
         how_it_ended(stream).await
     }
 
+    /// A tap that no key of the victim's opens.
+    fn write_foreign_data(&self, request: &mut Vec<u8>) {
+        let key = BASE64.encode(fastrand::u128(..).to_ne_bytes());
+        let data = data_fields(&encrypt(&key, b"nobody here has the key to this"));
+        write_post(request, self.address, Traffic::Phone.path(), &phone_body(&self.openid, &data));
+    }
+
     async fn post_foreign_data(&self, stream: TcpStream) -> io::Result<String> {
         let mut connection = Connection::from(stream);
         loop {
-            let key = BASE64.encode(fastrand::u128(..).to_ne_bytes());
-            let data = data_fields(&encrypt(&key, b"nobody here has the key to this"));
             let mut request = Vec::new();
-            let body = phone_body(&self.openid, &data);
-            write_post(&mut request, self.address, Traffic::Phone.path(), &body);
+            self.write_foreign_data(&mut request);
             let answer = connection.exchange(&request).await?;
             self.seen.add(format!("status {}", answer.status));
             if answer.closes() {

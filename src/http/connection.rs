@@ -25,6 +25,8 @@ const UNREAD_TIME: Duration = Duration::from_secs(10);
 pub struct Connection {
     stream: Either<TcpStream, UnixStream>,
     progress: Rc<Progress>,
+    /// What came behind a head and is handed on when it is known to be of the same request.
+    held: Vec<u8>,
     stopping: Stopping,
     /// Rings at the next deadline or before; then it is set anew.
     alarm: Pin<Box<Sleep>>,
@@ -35,7 +37,14 @@ impl Connection {
     pub fn new(stream: Either<TcpStream, UnixStream>, stopping: Stopping) -> Self {
         let progress = Progress::new();
         let alarm = Box::pin(sleep_until(progress.since.get() + HEAD_TIME));
-        Self { stream, progress: Rc::new(progress), stopping, alarm, unread_since: None }
+        Self {
+            stream,
+            progress: Rc::new(progress),
+            held: Vec::new(),
+            stopping,
+            alarm,
+            unread_since: None,
+        }
     }
 
     pub fn progress(&self) -> &Rc<Progress> {
@@ -63,9 +72,38 @@ impl Connection {
         Pin::new(&mut part).poll_read(cx, buffer)
     }
 
+    /// Hands on what came if it is of the present request. What is sent ahead is dropped, as the
+    /// connection closes after the answer; what may be either is held.
+    fn hand_on(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+        filled: usize,
+    ) -> Poll<io::Result<()>> {
+        let came = buffer.filled().get(filled..).unwrap_or_default();
+        if came.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        let count = self.progress.came(came);
+        if !self.progress.is_whole() {
+            let rest = came.get(count..).unwrap_or_default();
+            self.held.splice(..0, rest.iter().copied());
+        }
+        self.progress.held.set(self.held.len());
+        buffer.set_filled(filled + count);
+        if count > 0 {
+            return Poll::Ready(Ok(()));
+        }
+        if self.progress.is_whole() {
+            return self.hold_back(cx);
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
     /// Reads nothing until what has come is looked at, or the request is answered.
     fn hold_back(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.progress.phase.get() == Phase::Work {
+        if self.progress.is_whole() {
             self.progress.reader.replace(Some(cx.waker().clone()));
         } else if self.progress.is_looked_at.replace(true) {
             // It was looked at, and is still no whole head.
@@ -115,21 +153,22 @@ impl AsyncRead for Connection {
         if !this.progress.may_read() {
             return this.hold_back(cx);
         }
-        if this.progress.has_plenty.take() {
+        if this.progress.is_to_be_looked_at() {
             cx.waker().wake_by_ref();
-            return Poll::Pending;
+            return this.wait_for_caller(cx);
         }
         let filled = buffer.filled().len();
-        match this.poll_stream(cx, buffer) {
-            Poll::Ready(read) => {
-                if let Some(bytes) = buffer.filled().get(filled..).filter(|bytes| !bytes.is_empty())
-                {
-                    this.progress.came(bytes);
-                }
-                Poll::Ready(read)
+        if this.held.is_empty() {
+            match this.poll_stream(cx, buffer) {
+                Poll::Ready(read) => read?,
+                Poll::Pending => return this.wait_for_caller(cx),
             }
-            Poll::Pending => this.wait_for_caller(cx),
+        } else {
+            let count = this.held.len().min(buffer.remaining());
+            buffer.put_slice(this.held.get(..count).unwrap_or_default());
+            this.held.drain(..count);
         }
+        this.hand_on(cx, buffer, filled)
     }
 }
 

@@ -83,8 +83,8 @@ impl Edge {
         };
         head.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         head.headers_mut().insert(X_REQUEST_ID, request_id);
-        // Requests that are sent ahead would keep this thread from all others. No page and no proxy
-        // sends any, and whoever does must reckon with an end after any answer.
+        // No page and no proxy sends requests ahead, and whoever does must reckon with an end after any
+        // answer.
         if is_over || self.stopping.has_begun() || self.slots.are_scarce() {
             head.set_connection_type(ConnectionType::Close);
         }

@@ -7,6 +7,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use actix_rt::time::Instant;
+use memchr::memchr_iter;
 
 /// What a head may take: pages send a kilobyte in one packet.
 pub const HEAD_TIME: Duration = Duration::from_secs(5);
@@ -15,27 +16,29 @@ pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// Bytes of a head, with what came behind it in the same packets. Room for the longest data in a
 /// query, and for the headers that proxies add.
 const MAX_HEAD_BYTES: usize = 16 * 1_024;
-/// Bytes that a caller may send ahead while its request is worked on.
-const MAX_BYTES_AHEAD: usize = 16 * 1_024;
-/// What is read at once: pages send less. Whoever sends more at once is looked at before more is read,
-/// as it may be many requests.
+/// What is read at once: pages send less.
 const MAX_BYTES_AT_ONCE: usize = 4 * 1_024;
-/// The same of a body, for which there may be no room.
+/// The same of a body. Whoever sends more of it is looked at before more is read, as there may be no
+/// room for it.
 const MAX_BODY_BYTES_AT_ONCE: usize = 16 * 1_024;
-const END_OF_HEAD: &[u8] = b"\r\n\r\n";
 
 /// What a connection is at: shared by its stream and the requests on it.
 pub struct Progress {
     pub(super) phase: Cell<Phase>,
     pub(super) since: Cell<Instant>,
-    /// Bytes that came in this phase.
+    /// Bytes that were handed on in this phase.
     bytes: Cell<usize>,
+    end_of_head: Cell<EndOfHead>,
     /// Those of them that came behind the head, if its end was seen.
     behind_head: Cell<Option<usize>>,
+    /// What is still to come of the body, where its length is known.
+    body_left: Cell<Option<usize>>,
+    /// Bytes that the stream holds until it is known whose they are.
+    pub(super) held: Cell<usize>,
     /// Whether a head that is as long as one may be was looked at.
     pub(super) is_looked_at: Cell<bool>,
-    /// Whether as much came as is read at once, of a body or with a whole head in it.
-    pub(super) has_plenty: Cell<bool>,
+    /// Whether what was handed on is to be looked at before more is.
+    has_plenty: Cell<bool>,
     /// Whether the next head began to come before this request was answered.
     has_next: Cell<bool>,
     /// Whether the stream ends here, as the connection closes.
@@ -64,7 +67,10 @@ impl Progress {
             phase: Cell::new(Phase::New),
             since: Cell::new(Instant::now()),
             bytes: Cell::default(),
+            end_of_head: Cell::default(),
             behind_head: Cell::default(),
+            body_left: Cell::default(),
+            held: Cell::default(),
             is_looked_at: Cell::default(),
             has_plenty: Cell::default(),
             has_next: Cell::default(),
@@ -75,8 +81,10 @@ impl Progress {
 
     /// A head is complete; its body is to have so many bytes, where that is known.
     pub fn request_begins(&self, content_length: Option<usize>) {
-        let behind_head = self.behind_head.take();
-        self.has_next.set(content_length.zip(behind_head).is_some_and(|(body, all)| all > body));
+        let behind_head = self.behind_head.take().unwrap_or_default();
+        let came = behind_head + self.held.get();
+        self.has_next.set(content_length.is_some_and(|body| came > body));
+        self.body_left.set(content_length.map(|body| body.saturating_sub(behind_head)));
         // Without a body, what comes from now on is sent ahead.
         self.enter(if content_length == Some(0) { Phase::Work } else { Phase::Body });
     }
@@ -89,14 +97,12 @@ impl Progress {
     pub fn body_is_read(&self) {
         // The time of the head stays what it was.
         self.phase.set(Phase::Work);
-        self.bytes.set(0);
     }
 
     /// Returns whether the next head began to come before, now or ever. Then no more is read, and the
     /// connection is to be closed.
     pub fn request_is_answered(&self) -> bool {
-        let has_next =
-            self.has_next.take() || (self.phase.get() == Phase::Work && self.bytes.get() > 0);
+        let has_next = self.has_next.take() || self.held.get() > 0;
         self.enter(if has_next { Phase::Head } else { Phase::Idle });
         if let Some(reader) = self.reader.take() {
             reader.wake();
@@ -119,29 +125,69 @@ impl Progress {
         self.phase.set(phase);
         self.since.set(Instant::now());
         self.bytes.set(0);
+        self.end_of_head.set(EndOfHead::default());
         self.is_looked_at.set(false);
     }
 
-    pub(super) fn came(&self, bytes: &[u8]) {
+    /// These bytes came, or were held: how many of them may be handed on, so that HTTP's reader never
+    /// has two requests. Where the first is still worked on, others would fill the memory.
+    pub(super) fn came(&self, bytes: &[u8]) -> usize {
         match self.phase.get() {
             // The first head has its time from the beginning of the connection.
             Phase::New => self.phase.set(Phase::Head),
             Phase::Idle => self.enter(Phase::Head),
             _ => {}
         }
-        self.bytes.set(self.bytes.get() + bytes.len());
-        if self.phase.get() == Phase::Head {
-            let behind = match self.behind_head.get() {
-                Some(behind) => Some(behind + bytes.len()),
-                None => end_of_head(bytes).map(|end| bytes.len() - end),
-            };
-            self.behind_head.set(behind);
-        }
-        let is_to_be_looked_at = match self.phase.get() {
-            Phase::Head => self.behind_head.get().is_some(),
-            phase => phase == Phase::Body,
+        let count = match self.phase.get() {
+            Phase::Head if self.behind_head.get().is_some() => 0,
+            Phase::Head => self.head_came(bytes),
+            Phase::Body => match self.body_left.get() {
+                Some(left) => left.min(bytes.len()),
+                // In chunks, the last of which ends as a head does.
+                None => self.find_end_of_head(bytes).unwrap_or(bytes.len()),
+            },
+            _ => 0,
         };
-        self.has_plenty.set(is_to_be_looked_at && bytes.len() == self.bytes_at_once());
+        self.bytes.set(self.bytes.get() + count);
+        self.body_left.set(self.body_left.get().map(|left| left.saturating_sub(count)));
+        let is_cut = count < bytes.len();
+        self.has_next.set(self.has_next.get() || (is_cut && self.is_whole()));
+        self.has_plenty.set(is_cut || count == MAX_BODY_BYTES_AT_ONCE);
+        count
+    }
+
+    /// A page's body comes with its head, and both are handed on; where another end of a head is behind
+    /// this one's, it is not known yet what that is.
+    fn head_came(&self, bytes: &[u8]) -> usize {
+        let Some(end) = self.find_end_of_head(bytes) else {
+            return bytes.len();
+        };
+        let behind = bytes.get(end..).unwrap_or_default();
+        let has_another = EndOfHead::default().find(behind).is_some();
+        self.behind_head.set(Some(if has_another { 0 } else { behind.len() }));
+        if has_another { end } else { bytes.len() }
+    }
+
+    fn find_end_of_head(&self, bytes: &[u8]) -> Option<usize> {
+        let mut end_of_head = self.end_of_head.get();
+        let end = end_of_head.find(bytes);
+        self.end_of_head.set(end_of_head);
+        end
+    }
+
+    /// Whether all of the request is here, so that what comes now is sent ahead.
+    pub(super) fn is_whole(&self) -> bool {
+        match self.phase.get() {
+            Phase::Work => true,
+            Phase::Body => self.body_left.get() == Some(0),
+            Phase::New | Phase::Idle | Phase::Head => false,
+        }
+    }
+
+    /// Whether what was handed on is to be looked at first. It tells once, but of a whole head.
+    pub(super) fn is_to_be_looked_at(&self) -> bool {
+        let has_head = self.phase.get() == Phase::Head && self.behind_head.get().is_some();
+        self.has_plenty.take() || (has_head && self.held.get() > 0)
     }
 
     /// When the caller's time is over.
@@ -156,21 +202,112 @@ impl Progress {
 
     pub(super) fn bytes_at_once(&self) -> usize {
         match self.phase.get() {
-            Phase::Body => MAX_BODY_BYTES_AT_ONCE,
+            Phase::Body if !self.is_whole() => MAX_BODY_BYTES_AT_ONCE,
             _ => MAX_BYTES_AT_ONCE,
         }
     }
 
     pub(super) fn may_read(&self) -> bool {
         match self.phase.get() {
-            Phase::Work => self.bytes.get() < MAX_BYTES_AHEAD,
-            Phase::Body => true,
+            Phase::Body | Phase::Work => !(self.is_whole() && self.has_next.get()),
             Phase::New | Phase::Idle | Phase::Head => self.bytes.get() < MAX_HEAD_BYTES,
         }
     }
 }
 
-fn end_of_head(bytes: &[u8]) -> Option<usize> {
-    let start = bytes.windows(END_OF_HEAD.len()).position(|window| window == END_OF_HEAD)?;
-    Some(start + END_OF_HEAD.len())
+/// Finds where a head ends, whose bytes may come in parts: at an empty line behind a line that is not.
+/// Lines end with or without a carriage return, as for HTTP's reader.
+#[derive(Debug, Clone, Copy, Default)]
+struct EndOfHead {
+    /// Of the line that has not ended yet.
+    came: Came,
+    has_line: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Came {
+    #[default]
+    Nothing,
+    Return,
+    Text,
+}
+
+impl EndOfHead {
+    /// How many of these bytes come up to the end, if it is in them; then it looks for the next.
+    fn find(&mut self, bytes: &[u8]) -> Option<usize> {
+        let mut start = 0;
+        for end in memchr_iter(b'\n', bytes) {
+            let line = bytes.get(start..end).unwrap_or_default();
+            start = end + 1;
+            let is_empty = self.came.and(line) != Came::Text;
+            self.came = Came::Nothing;
+            if is_empty && self.has_line {
+                self.has_line = false;
+                return Some(start);
+            }
+            self.has_line |= !is_empty;
+        }
+        self.came = self.came.and(bytes.get(start..).unwrap_or_default());
+        None
+    }
+}
+
+impl Came {
+    fn and(self, bytes: &[u8]) -> Self {
+        match (self, bytes) {
+            (came, b"") => came,
+            (Self::Nothing, b"\r") => Self::Return,
+            _ => Self::Text,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Where heads end, of bytes that come in parts.
+    fn ends(parts: &[&[u8]]) -> Vec<usize> {
+        let (mut end_of_head, mut ends, mut before) = (EndOfHead::default(), Vec::new(), 0);
+        for part in parts {
+            let mut start = 0;
+            while let Some(end) = end_of_head.find(&part[start..]) {
+                start += end;
+                ends.push(before + start);
+            }
+            before += part.len();
+        }
+        ends
+    }
+
+    #[test]
+    fn a_head_ends_at_an_empty_line_behind_one_that_is_not() {
+        for (bytes, expected) in [
+            ("GET / HTTP/1.1\r\nHost: x\r\n\r\nbody", vec![27]),
+            ("GET / HTTP/1.1\nHost: x\n\nbody", vec![24]),
+            ("\r\n\n\r\nGET / HTTP/1.1\n\r\n\r\n", vec![22]),
+            ("a\n\nb\r\n\nc\r\r\n\r\n", vec![3, 7, 13]),
+            ("a\r\n \r\n\r", vec![]),
+            ("\n\n\n", vec![]),
+        ] {
+            assert_eq!(ends(&[bytes.as_bytes()]), expected, "{bytes:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_found_wherever_the_bytes_are_split(
+            bytes in "[a\r\n]{0,24}",
+            first in 0usize..24,
+            second in 0usize..24,
+        ) {
+            let bytes = bytes.as_bytes();
+            let (first, second) = (first.min(second), first.max(second));
+            let (first, second) = (first.min(bytes.len()), second.min(bytes.len()));
+            let parts = [&bytes[..first], &bytes[first..second], &bytes[second..]];
+            prop_assert_eq!(ends(&parts), ends(&[bytes]));
+        }
+    }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use actix_rt::time::timeout;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Open connections. The worst that one can hold is some 50 kB: a head of 16 kB, as much sent ahead,
-/// the buffers of its answer; with the 32 MiB of bodies that stays below 256 MB.
+/// Open connections. The worst that one can hold is some 50 kB: a head of 16 kB and what it is decoded
+/// to, the buffers of its answer; with the 32 MiB of bodies that stays below 256 MiB.
 const MAX_CONNECTIONS: usize = 4_096;
 /// Files that are no connections of callers: the database's, WeChat's, the log.
 const OTHER_FILES: u64 = 400;

@@ -116,28 +116,84 @@ async fn a_head_that_is_too_long_holds_no_more_than_there_is_room_for() {
     assert!(elapsed < HEAD_TIME + SLACK);
 }
 
+/// 900 are more than is read at once; what is read is decoded before the first is answered.
 #[actix_rt::test]
-async fn requests_that_are_sent_ahead_end_their_connection() {
+async fn of_requests_that_are_sent_ahead_the_first_is_answered_and_ends_the_connection() {
     let world = World::new();
     let server = world.server();
 
-    let (answers, elapsed) = read_to_end(send(&server, HEALTHZ.repeat(3)));
+    for count in [2, 3, 900] {
+        let (answers, elapsed) = read_to_end(send(&server, HEALTHZ.repeat(count)));
 
-    assert!(answers.starts_with("HTTP/1.1 200"), "{answers}");
-    assert!(answers.to_lowercase().contains("connection: close"), "{answers}");
-    assert!(elapsed < HEAD_TIME, "{elapsed:?}");
+        assert!(answers.starts_with("HTTP/1.1 200"), "{count}: {answers}");
+        assert!(answers.to_lowercase().contains("connection: close"), "{count}: {answers}");
+        assert_eq!(answers.matches("HTTP/1.1").count(), 1, "{count}: {answers}");
+        assert!(elapsed < HEAD_TIME, "{count}: {elapsed:?}");
+    }
 }
 
-/// As many as are read at once: their answers are made before anything else is looked at.
+/// Its caller hears that the connection closes, and posts it again on another one.
 #[actix_rt::test]
-async fn of_a_flood_of_requests_in_one_packet_few_are_answered() {
+async fn a_login_that_was_sent_ahead_is_not_begun() {
     let world = World::new();
     let server = world.server();
+    let codes = ["alice", "bob"].map(|user| world.wechat.login(user));
+    let post = |code: &String| {
+        let body = json!({"jsCode": code}).to_string();
+        format!(
+            "POST /code2Session HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    };
 
-    let (answers, _) = read_to_end(send(&server, HEALTHZ.repeat(900)));
+    let (answers, _) = read_to_end(send(&server, codes.each_ref().map(post).concat()));
 
-    let count = answers.matches("HTTP/1.1 200").count();
-    assert!((1..=4_096 / HEALTHZ.len() + 1).contains(&count), "{count}");
+    assert_eq!(answers.matches("HTTP/1.1 200").count(), 1, "{answers}");
+    assert_eq!(codes.each_ref().map(|code| world.wechat.exchanges_of(code)), [1, 0]);
+    server.client().post_code(&codes[1]).await.assert_ok();
+}
+
+/// Decoded requests are some kilobytes each, and an answer can take a second.
+#[actix_rt::test]
+async fn what_is_sent_ahead_while_a_request_is_worked_on_holds_no_memory() {
+    const CALLERS: usize = 1_000;
+    const MAX_MIB: u64 = 64;
+    let world = World::with_rate_limit(None);
+    let server = world.server_with(&[("LOGIN_GRACE_MS", "2000")]);
+    let body = json!({"jsCode": "made-up"}).to_string();
+    let first = |headers: &str, body: &str| {
+        format!("POST /code2Session HTTP/1.1\r\nHost: x\r\n{headers}\r\n\r\n{body}")
+    };
+    let length = format!("Content-Length: {}", body.len());
+    let in_chunks = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    let slow = [
+        first(&length, &body),
+        first("Transfer-Encoding: chunked", &in_chunks),
+        "GET /code2Session?jsCode=made-up HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(),
+    ];
+    let ahead = ["GET / HTTP/1.1\r\nHost:\r\n\r\n", "GET / HTTP/1.1\nHost:\n\n"];
+
+    let streams: Vec<_> = (0..CALLERS)
+        .map(|number| {
+            let bytes =
+                slow[number % slow.len()].clone() + &ahead[number % ahead.len()].repeat(600);
+            let mut stream = connect(&server);
+            // What the kernels do not take at once, the server does not read.
+            stream.set_nonblocking(true).expect("a mode");
+            let _ = stream.write(bytes.as_bytes());
+            stream.set_nonblocking(false).expect("a mode");
+            stream
+        })
+        .collect();
+    for stream in streams {
+        let (answers, _) = read_to_end(stream);
+        assert_eq!(answers.matches("HTTP/1.1 401").count(), 1, "{answers}");
+        assert_eq!(answers.matches("HTTP/1.1").count(), 1, "{answers}");
+    }
+
+    let resident = peak_memory_mib(server.pid());
+    assert!(resident < MAX_MIB, "{resident} MiB");
+    println!("{resident} MiB with {CALLERS} callers");
 }
 
 #[actix_rt::test]
