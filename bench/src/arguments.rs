@@ -236,7 +236,7 @@ pub struct AttacksArguments {
     #[command(flatten)]
     pub common: CommonArguments,
 
-    /// How long users are measured, without each attack and then with it
+    /// How long users are measured, each time
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=600))]
     pub seconds: u64,

@@ -152,13 +152,13 @@ struct Target {
 }
 
 impl Attackers {
-    /// On a thread of their own, which gets only what everybody else leaves of the machine: in life
-    /// they are elsewhere.
-    pub fn start(attack: Attack, rig: &Rig) -> Result<Self> {
+    /// At the server with this address, on a thread of their own, which gets only what everybody else
+    /// leaves of the machine: in life they are elsewhere.
+    pub fn start(attack: Attack, rig: &Rig, address: SocketAddr) -> Result<Self> {
         let victim = rig.users.first().ok_or_else(|| anyhow!("there are no users"))?;
         let seen = Arc::new(Seen::default());
         let target = Target {
-            address: rig.server.address(),
+            address,
             attack,
             openid: victim.openid.clone(),
             next: Arc::default(),

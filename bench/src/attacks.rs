@@ -49,15 +49,17 @@ pub struct AttacksReport {
     refused_code_with_slow_database_ms: f64,
 }
 
-/// What users met without the attack and with it, all rounds together.
+/// What users met, all rounds together.
 #[derive(Serialize)]
 struct Row {
     attack: &'static str,
     /// How what the attackers began has ended.
     attackers: BTreeMap<String, u64>,
     peak_memory_mib: f64,
-    without: Users,
-    with: Users,
+    alone: Users,
+    /// While another server of this machine is attacked, which tells what sharing its cores costs.
+    elsewhere: Option<Users>,
+    attacked: Users,
 }
 
 #[derive(Serialize)]
@@ -78,10 +80,13 @@ pub fn run(arguments: &AttacksArguments) -> Result<AttacksReport> {
     for attack in attacks {
         let runner = if attack == Attack::HalfBodiesAndFewFiles { FEW_FILES } else { &[] };
         let rig = Rig::start_under(runner, &arguments.common, USERS, &production_log())?;
+        let mut command = rig.serve_command(runner, &arguments.common)?;
+        let log = directory()?.join("other.log");
+        let other = ChildServer::start("the other server", command.envs(production_log()), log)?;
         let mut row = RowSoFar::default();
         for _ in 0..arguments.rounds {
             progress.step(attack.name());
-            row.add_round(&rig, attack, arguments)?;
+            row.add_round(&rig, &other, attack, arguments)?;
         }
         rows.push(row.into_row(attack.name()));
     }
@@ -111,18 +116,30 @@ fn production_log() -> [(&'static str, String); 1] {
 struct RowSoFar {
     attackers: BTreeMap<String, u64>,
     peak_memory_bytes: u64,
-    without: Option<Measured>,
-    with: Option<Measured>,
+    alone: Option<Measured>,
+    elsewhere: Option<Measured>,
+    attacked: Option<Measured>,
 }
 
 impl RowSoFar {
-    fn add_round(&mut self, rig: &Rig, attack: Attack, arguments: &AttacksArguments) -> Result<()> {
+    fn add_round(
+        &mut self,
+        rig: &Rig,
+        other: &ChildServer,
+        attack: Attack,
+        arguments: &AttacksArguments,
+    ) -> Result<()> {
         rig.age_logins()?;
-        add(&mut self.without, measure_users(rig, &rig.server, arguments.seconds)?)?;
-        rig.server.process().forget_peak();
-        let attackers = Attackers::start(attack, rig)?;
+        add(&mut self.alone, measure_users(rig, &rig.server, arguments.seconds)?)?;
+        let attackers = Attackers::start(attack, rig, other.address())?;
         sleep(SETTLE);
-        add(&mut self.with, measure_users(rig, &rig.server, arguments.seconds)?)?;
+        add(&mut self.elsewhere, measure_users(rig, &rig.server, arguments.seconds)?)?;
+        attackers.stop()?;
+        sleep(SETTLE);
+        rig.server.process().forget_peak();
+        let attackers = Attackers::start(attack, rig, rig.server.address())?;
+        sleep(SETTLE);
+        add(&mut self.attacked, measure_users(rig, &rig.server, arguments.seconds)?)?;
         for (how, count) in attackers.stop()? {
             *self.attackers.entry(how).or_default() += count;
         }
@@ -137,8 +154,9 @@ impl RowSoFar {
             attack,
             attackers: self.attackers,
             peak_memory_mib: self.peak_memory_bytes as f64 / MIB,
-            without: Users::from(self.without),
-            with: Users::from(self.with),
+            alone: Users::from(self.alone),
+            elsewhere: self.elsewhere.map(|measured| Users::from(Some(measured))),
+            attacked: Users::from(self.attacked),
         }
     }
 }
@@ -217,10 +235,10 @@ fn unread_log(arguments: &AttacksArguments) -> Result<Row> {
     drop(command);
     let mut row = RowSoFar::default();
     rig.age_logins()?;
-    add(&mut row.without, measure_users(&rig, &server, arguments.seconds)?)?;
+    add(&mut row.alone, measure_users(&rig, &server, arguments.seconds)?)?;
     is_read.store(false, Ordering::Relaxed);
     server.process().forget_peak();
-    add(&mut row.with, measure_users(&rig, &server, arguments.unread_log_seconds)?)?;
+    add(&mut row.attacked, measure_users(&rig, &server, arguments.unread_log_seconds)?)?;
     row.peak_memory_bytes = server.process().peak_memory_bytes()?;
     Ok(row.into_row("a log that nobody reads"))
 }
@@ -269,12 +287,18 @@ fn milliseconds(duration: Duration) -> f64 {
 }
 
 impl Row {
-    fn p99_ratio(&self) -> f64 {
-        self.with.p99_ms / self.without.p99_ms
+    fn lost(&self) -> u64 {
+        self.all_users().flat_map(|(_, users)| users.lost.values()).sum()
     }
 
-    fn lost(&self) -> u64 {
-        self.with.lost.values().chain(self.without.lost.values()).sum()
+    fn all_users(&self) -> impl Iterator<Item = (&'static str, &Users)> {
+        let elsewhere = self.elsewhere.iter().map(|users| ("elsewhere than", users));
+        [("before", &self.alone), ("beside", &self.attacked)].into_iter().chain(elsewhere)
+    }
+
+    /// The p99 of users here to that of these, if they were measured.
+    fn p99_ratio(&self, to: Option<&Users>) -> String {
+        to.map_or(String::new(), |users| number(self.attacked.p99_ms / users.p99_ms))
     }
 
     fn attackers_in_words(&self) -> String {
@@ -285,25 +309,42 @@ impl Row {
 
 impl Report for AttacksReport {
     fn print(&self) {
-        let header = ["attack", "MiB", "answered", "lost", "p50 ms", "", "p99 ms", "", "p99 ratio"];
+        let header = [
+            "attack",
+            "MiB",
+            "answered",
+            "lost",
+            "p50 ms alone",
+            "elsewhere",
+            "here",
+            "p99 ms alone",
+            "elsewhere",
+            "here",
+            "to alone",
+            "to elsewhere",
+        ];
         let rows = self.rows.iter().map(|row| {
-            let numbers =
-                [row.without.p50_ms, row.with.p50_ms, row.without.p99_ms, row.with.p99_ms];
             let mut cells = vec![
                 row.attack.to_owned(),
                 number(row.peak_memory_mib),
-                row.with.answered.to_string(),
+                row.attacked.answered.to_string(),
                 row.lost().to_string(),
             ];
-            cells.extend(numbers.map(number));
-            cells.push(number(row.p99_ratio()));
+            for quantile in [|users: &Users| users.p50_ms, |users: &Users| users.p99_ms] {
+                let elsewhere = row.elsewhere.as_ref().map(quantile).map(number);
+                cells.push(number(quantile(&row.alone)));
+                cells.push(elsewhere.unwrap_or_default());
+                cells.push(number(quantile(&row.attacked)));
+            }
+            cells.push(row.p99_ratio(Some(&row.alone)));
+            cells.push(row.p99_ratio(row.elsewhere.as_ref()));
             cells
         });
         println!("{}", table(&header, 1, rows));
         println!(
-            "Users beside each attack, without it and with it: {USERS_REQUESTS_PER_SECOND} requests \
-             a second, each on a connection of its own. Attackers, users, server and database share \
-             this machine's cores.\n"
+            "Users, {USERS_REQUESTS_PER_SECOND} requests a second and each on a connection of its \
+             own: alone, while another server of this machine is attacked, and while theirs is. \
+             Attackers, users, servers and database share this machine's cores.\n"
         );
         println!("What the attackers met:");
         for row in self.rows.iter().filter(|row| !row.attackers.is_empty()) {
@@ -327,7 +368,7 @@ impl Report for AttacksReport {
         let mut complaints = Vec::new();
         for row in &self.rows {
             let name = row.attack;
-            for (when, users) in [("before", &row.without), ("beside", &row.with)] {
+            for (when, users) in row.all_users() {
                 for (how, count) in &users.lost {
                     complaints.push(format!("{when} {name}: {count} of users failed: {how}"));
                 }

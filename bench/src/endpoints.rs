@@ -36,6 +36,7 @@ pub struct EndpointsReport {
     bare: Cell,
     by_wrk: Vec<ByWrk>,
     select_per_second: f64,
+    key_select_per_second: f64,
     upsert_per_second: f64,
     sync_ms: f64,
     ratios: Vec<Ratio>,
@@ -72,6 +73,7 @@ struct Rounds {
     /// Each of [`BY_WRK`], then the bare handler.
     by_wrk: Vec<Vec<Cell>>,
     selects: Vec<f64>,
+    key_selects: Vec<f64>,
     upserts: Vec<f64>,
     syncs_ms: Vec<f64>,
 }
@@ -83,7 +85,7 @@ pub fn run(arguments: &EndpointsArguments) -> Result<EndpointsReport> {
         .flat_map(|traffic| connections.iter().map(move |count| (traffic, *count)))
         .collect();
     let by_wrk = if arguments.wrk { BY_WRK.len() + 1 } else { 0 };
-    let steps = (cells.len() + by_wrk + 4) as u64;
+    let steps = (cells.len() + by_wrk + 5) as u64;
     let mut progress = Progress::new(u64::from(arguments.rounds) * steps);
     progress.note("starting the server, inserting users");
     let rig = Rig::start(&arguments.common, arguments.users, &[])?;
@@ -98,6 +100,8 @@ pub fn run(arguments: &EndpointsArguments) -> Result<EndpointsReport> {
         }
         progress.step("the database alone: SELECT");
         rounds.selects.push(slap.rate(Statement::Select, duration)?);
+        progress.step("the database alone: SELECT of keys");
+        rounds.key_selects.push(slap.rate(Statement::KeySelect, duration)?);
         progress.step("the database alone: upsert");
         rounds.upserts.push(slap.rate(Statement::Upsert, duration)?);
         progress.step("the disk");
@@ -154,6 +158,7 @@ impl Rounds {
             bare: Cell::median(&self.bare),
             by_wrk: self.by_wrk(),
             select_per_second: median(self.selects.into_iter()),
+            key_select_per_second: median(self.key_selects.into_iter()),
             upsert_per_second: median(self.upserts.into_iter()),
             sync_ms: median(self.syncs_ms.into_iter()),
             ratios: Vec::new(),
@@ -204,6 +209,7 @@ impl EndpointsReport {
         let bare_cpu = self.bare.server_cpu_us;
         [
             ratio("phone / SELECT rate", Traffic::Phone, rate, self.select_per_second),
+            ratio("phone / key SELECT rate", Traffic::Phone, rate, self.key_select_per_second),
             ratio("login / upsert rate", Traffic::Login, rate, self.upsert_per_second),
             ratio("phone / bare server CPU", Traffic::Phone, cpu, bare_cpu),
             ratio("login / bare server CPU", Traffic::Login, cpu, bare_cpu),
@@ -252,6 +258,7 @@ impl Report for EndpointsReport {
         let clients = slap::CLIENTS;
         println!("The database alone (mariadb-slap, {clients} clients), statements/s:");
         println!("  key ring SELECT  {:>8}", number(self.select_per_second));
+        println!("  key SELECT       {:>8}", number(self.key_select_per_second));
         println!("  session upsert   {:>8}\n", number(self.upsert_per_second));
         println!("Ratios, with {COMPARED_CONNECTIONS} connections:");
         for Ratio { name, value } in &self.ratios {

@@ -29,26 +29,31 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub enum Statement {
     /// The key ring: src/store/rings.rs.
     Select,
+    /// Of the keys alone, without the user: the least that a server for this job can ask.
+    KeySelect,
     /// A login's key: src/store/logins.rs, on a table of its own.
     Upsert,
 }
 
-/// The two statements' files and tables.
+/// The statements' files and tables.
 pub struct Slap<'a> {
     rig: &'a Rig,
     select: PathBuf,
+    key_select: PathBuf,
     upsert: PathBuf,
 }
 
 impl<'a> Slap<'a> {
     pub fn prepare(rig: &'a Rig) -> Result<Self> {
-        let (select, upsert) = (directory()?.join("select.sql"), directory()?.join("upsert.sql"));
-        let users = rig.users.iter().take(SELECTED_USERS);
-        let selects: Vec<String> = users.map(|user| select_sql(&user.openid)).collect();
-        fs::write(&select, selects.join(";\n")).context("cannot write the statements")?;
-        fs::write(&upsert, upsert_sql()).context("cannot write the statements")?;
+        let of_users = |sql: fn(&str) -> String| -> String {
+            let users = rig.users.iter().take(SELECTED_USERS);
+            users.map(|user| sql(&user.openid)).collect::<Vec<_>>().join(";\n")
+        };
+        let select = write("select.sql", &of_users(select_sql))?;
+        let key_select = write("key-select.sql", &of_users(key_select_sql))?;
+        let upsert = write("upsert.sql", &upsert_sql())?;
         rig.database.execute(&upserted_table_sql())?;
-        Ok(Self { rig, select, upsert })
+        Ok(Self { rig, select, key_select, upsert })
     }
 
     /// Statements a second.
@@ -65,6 +70,7 @@ impl<'a> Slap<'a> {
     fn run(&self, statement: Statement, statements: u64, patience: Duration) -> Result<f64> {
         let file = match statement {
             Statement::Select => &self.select,
+            Statement::KeySelect => &self.key_select,
             Statement::Upsert => &self.upsert,
         };
         let mut command = self.rig.database.program("mariadb-slap");
@@ -80,6 +86,12 @@ impl<'a> Slap<'a> {
         let seconds = output.split(',').nth(2).and_then(|text| text.parse().ok());
         seconds.with_context(|| format!("mariadb-slap said {output:?}"))
     }
+}
+
+fn write(name: &str, statements: &str) -> Result<PathBuf> {
+    let file = directory()?.join(name);
+    fs::write(&file, statements).context("cannot write the statements")?;
+    Ok(file)
 }
 
 /// Its output is a line, so that it never waits for us to read it.
@@ -118,6 +130,13 @@ fn select_sql(openid: &str) -> String {
          ON sessions.openid = users.openid AND sessions.expires_at > UTC_TIMESTAMP(3) \
          WHERE users.openid = '{openid}' \
          ORDER BY sessions.issued_at DESC, sessions.key_fingerprint LIMIT 16"
+    )
+}
+
+fn key_select_sql(openid: &str) -> String {
+    format!(
+        "SELECT session_key FROM sessions WHERE openid = '{openid}' \
+         ORDER BY issued_at DESC LIMIT 1"
     )
 }
 

@@ -21,7 +21,7 @@ pub mod repair;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use actix_rt::time::{Instant, sleep_until};
+use actix_rt::time::{Instant, sleep, sleep_until};
 
 pub use self::damage_report::DamageReport;
 pub use self::open_data::{EncryptedData, Undecodable};
@@ -184,6 +184,8 @@ impl Phones {
         let counted = self.failed_phones.count(openid, tried.mark);
         sleep_until(started + MIN_FAILURE_TIME).await;
         if let Err(TooMany { again_in }) = counted {
+            // Who floods posts again when answered: thousands that came together go one by one.
+            sleep(MIN_FAILURE_TIME.mul_f64(fastrand::f64())).await;
             return Error::TooMany { what: "data of one openid that no key opens", again_in };
         }
         let (cause, keys) = (furthest.cause(), tried.fingerprints.len());
