@@ -132,6 +132,40 @@ async fn of_requests_that_are_sent_ahead_the_first_is_answered_and_ends_the_conn
     }
 }
 
+/// Empty lines in a body are no end of it, wherever packets part it.
+#[actix_rt::test]
+async fn a_request_in_any_two_parts_is_answered_and_keeps_its_connection() {
+    let world = World::new();
+    let server = world.server();
+    let code = world.wechat.login("alice");
+    let body = format!("{{\r\n\r\n\"jsCode\":\n\n\"{code}\"\r\n\r\n}}");
+    let length = body.len();
+    let (start, end) = body.split_at(length / 2);
+    let forms = [
+        format!("Content-Length: {length}\r\n\r\n{body}"),
+        format!("Content-Length: {length}\n\n{body}"),
+        format!(
+            "Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{start}\r\n{:x}\r\n{end}\r\n0\r\n\r\n",
+            start.len(),
+            end.len()
+        ),
+    ];
+    let mut stream = connect(&server);
+    stream.set_nodelay(true).expect("an option");
+
+    for form in forms {
+        let request = format!("POST /code2Session HTTP/1.1\r\nHost: x\r\n{form}");
+        for end_of_part in 0..request.len() {
+            let (part, rest) = request.split_at(end_of_part);
+            stream.write_all(part.as_bytes()).expect("the server reads");
+            stream.write_all(rest.as_bytes()).expect("the server reads");
+            let answer = read_some(&mut stream);
+            assert!(answer.starts_with("HTTP/1.1 200"), "{end_of_part} of {request}: {answer}");
+        }
+    }
+    assert_eq!(world.wechat.exchanges_of(&code), 1);
+}
+
 /// Its caller hears that the connection closes, and posts it again on another one.
 #[actix_rt::test]
 async fn a_login_that_was_sent_ahead_is_not_begun() {
