@@ -5,6 +5,7 @@
 //! requests on it, and ends where a head, a silence or an unread answer takes too long.
 
 use std::io;
+use std::mem;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -94,24 +95,13 @@ impl Connection {
         if count > 0 {
             return Poll::Ready(Ok(()));
         }
-        if self.progress.is_whole() {
-            return self.hold_back(cx);
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        self.wait_for_request(cx)
     }
 
-    /// Reads nothing until what has come is looked at, or the request is answered.
-    fn hold_back(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.progress.is_whole() {
-            self.progress.reader.replace(Some(cx.waker().clone()));
-        } else if self.progress.is_looked_at.replace(true) {
-            // It was looked at, and is still no whole head.
-            return Poll::Ready(Ok(()));
-        } else {
-            cx.waker().wake_by_ref();
-        }
-        Poll::Pending
+    /// Reads nothing until HTTP's reader has found the request, or it is answered.
+    fn wait_for_request(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.progress.reader.replace(Some(cx.waker().clone()));
+        self.wait_for_caller(cx)
     }
 
     /// Nothing has come. Ready is the end of the stream.
@@ -150,12 +140,16 @@ impl AsyncRead for Connection {
         if this.progress.is_over.get() {
             return Poll::Ready(Ok(()));
         }
-        if !this.progress.may_read() {
-            return this.hold_back(cx);
+        if this.progress.is_handed_on() {
+            return this.wait_for_request(cx);
         }
-        if this.progress.is_to_be_looked_at() {
+        if this.progress.is_long() && this.progress.is_looked_at.replace(true) {
+            // It was looked at, and is still no whole head.
+            return Poll::Ready(Ok(()));
+        }
+        if this.progress.is_long() || this.progress.has_plenty.take() {
             cx.waker().wake_by_ref();
-            return this.wait_for_caller(cx);
+            return Poll::Pending;
         }
         let filled = buffer.filled().len();
         if this.held.is_empty() {
@@ -164,9 +158,9 @@ impl AsyncRead for Connection {
                 Poll::Pending => return this.wait_for_caller(cx),
             }
         } else {
-            let count = this.held.len().min(buffer.remaining());
-            buffer.put_slice(this.held.get(..count).unwrap_or_default());
-            this.held.drain(..count);
+            let mut held = mem::take(&mut this.held);
+            this.held = held.split_off(held.len().min(buffer.remaining()));
+            buffer.put_slice(&held);
         }
         this.hand_on(cx, buffer, filled)
     }

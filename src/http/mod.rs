@@ -12,6 +12,7 @@ mod app;
 mod connection;
 mod edge;
 mod endpoints;
+mod ends;
 mod log_line;
 mod progress;
 mod proxies;

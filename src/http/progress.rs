@@ -7,7 +7,8 @@ use std::task::Waker;
 use std::time::Duration;
 
 use actix_rt::time::Instant;
-use memchr::memchr_iter;
+
+use super::ends::{EndOfChunks, EndOfHead};
 
 /// What a head may take: pages send a kilobyte in one packet.
 pub const HEAD_TIME: Duration = Duration::from_secs(5);
@@ -29,21 +30,22 @@ pub struct Progress {
     /// Bytes that were handed on in this phase.
     bytes: Cell<usize>,
     end_of_head: Cell<EndOfHead>,
+    end_of_chunks: Cell<EndOfChunks>,
     /// Those of them that came behind the head, if its end was seen.
     behind_head: Cell<Option<usize>>,
-    /// What is still to come of the body, where its length is known.
+    /// What is still to come of the body, where that is known.
     body_left: Cell<Option<usize>>,
     /// Bytes that the stream holds until it is known whose they are.
     pub(super) held: Cell<usize>,
     /// Whether a head that is as long as one may be was looked at.
     pub(super) is_looked_at: Cell<bool>,
-    /// Whether what was handed on is to be looked at before more is.
-    has_plenty: Cell<bool>,
+    /// Whether so much of a body was handed on that it is to be looked at before more is.
+    pub(super) has_plenty: Cell<bool>,
     /// Whether the next head began to come before this request was answered.
     has_next: Cell<bool>,
     /// Whether the stream ends here, as the connection closes.
     pub(super) is_over: Cell<bool>,
-    /// Of the reader who waits until the request is answered.
+    /// Of the reader who waits until the request begins, or is answered.
     pub(super) reader: RefCell<Option<Waker>>,
 }
 
@@ -68,6 +70,7 @@ impl Progress {
             since: Cell::new(Instant::now()),
             bytes: Cell::default(),
             end_of_head: Cell::default(),
+            end_of_chunks: Cell::default(),
             behind_head: Cell::default(),
             body_left: Cell::default(),
             held: Cell::default(),
@@ -87,6 +90,7 @@ impl Progress {
         self.body_left.set(content_length.map(|body| body.saturating_sub(behind_head)));
         // Without a body, what comes from now on is sent ahead.
         self.enter(if content_length == Some(0) { Phase::Work } else { Phase::Body });
+        self.wake_reader();
     }
 
     /// When the head of the request that is under way was complete.
@@ -99,16 +103,20 @@ impl Progress {
         self.phase.set(Phase::Work);
     }
 
-    /// Returns whether the next head began to come before, now or ever. Then no more is read, and the
-    /// connection is to be closed.
+    /// Returns whether the next head began to come before, now or ever, or a part of the body has not
+    /// come. Then no more is read, and the connection is to be closed.
     pub fn request_is_answered(&self) -> bool {
         let has_next = self.has_next.take() || self.held.get() > 0;
+        self.is_over.set(self.is_over.get() || has_next || !self.is_whole());
         self.enter(if has_next { Phase::Head } else { Phase::Idle });
+        self.wake_reader();
+        self.is_over.get()
+    }
+
+    fn wake_reader(&self) {
         if let Some(reader) = self.reader.take() {
             reader.wake();
         }
-        self.is_over.set(self.is_over.get() || has_next);
-        self.is_over.get()
     }
 
     /// Since when the connection waits for its caller, whose turn it is; of those that wait for a
@@ -141,38 +149,48 @@ impl Progress {
         let count = match self.phase.get() {
             Phase::Head if self.behind_head.get().is_some() => 0,
             Phase::Head => self.head_came(bytes),
-            Phase::Body => match self.body_left.get() {
-                Some(left) => left.min(bytes.len()),
-                // In chunks, the last of which ends as a head does.
-                None => self.find_end_of_head(bytes).unwrap_or(bytes.len()),
-            },
+            Phase::Body => self.body_came(bytes),
             _ => 0,
         };
         self.bytes.set(self.bytes.get() + count);
-        self.body_left.set(self.body_left.get().map(|left| left.saturating_sub(count)));
         let is_cut = count < bytes.len();
         self.has_next.set(self.has_next.get() || (is_cut && self.is_whole()));
-        self.has_plenty.set(is_cut || count == MAX_BODY_BYTES_AT_ONCE);
+        self.has_plenty.set(count == MAX_BODY_BYTES_AT_ONCE);
         count
     }
 
     /// A page's body comes with its head, and both are handed on; where another end of a head is behind
     /// this one's, it is not known yet what that is.
     fn head_came(&self, bytes: &[u8]) -> usize {
-        let Some(end) = self.find_end_of_head(bytes) else {
-            return bytes.len();
-        };
-        let behind = bytes.get(end..).unwrap_or_default();
-        let has_another = EndOfHead::default().find(behind).is_some();
-        self.behind_head.set(Some(if has_another { 0 } else { behind.len() }));
-        if has_another { end } else { bytes.len() }
-    }
-
-    fn find_end_of_head(&self, bytes: &[u8]) -> Option<usize> {
         let mut end_of_head = self.end_of_head.get();
         let end = end_of_head.find(bytes);
         self.end_of_head.set(end_of_head);
-        end
+        let Some(end) = end else {
+            return bytes.len();
+        };
+        let mut behind = bytes.get(end..).unwrap_or_default();
+        if EndOfHead::default().find(behind).is_some() {
+            behind = &[];
+        }
+        let mut end_of_chunks = EndOfChunks::default();
+        // Without an empty line it holds no end.
+        let _ = end_of_chunks.find(behind);
+        self.end_of_chunks.set(end_of_chunks);
+        self.behind_head.set(Some(behind.len()));
+        end + behind.len()
+    }
+
+    fn body_came(&self, bytes: &[u8]) -> usize {
+        if let Some(left) = self.body_left.get() {
+            let count = left.min(bytes.len());
+            self.body_left.set(Some(left - count));
+            return count;
+        }
+        let mut end_of_chunks = self.end_of_chunks.get();
+        let end = end_of_chunks.find(bytes);
+        self.end_of_chunks.set(end_of_chunks);
+        self.body_left.set(end.map(|_| 0));
+        end.unwrap_or(bytes.len())
     }
 
     /// Whether all of the request is here, so that what comes now is sent ahead.
@@ -184,10 +202,10 @@ impl Progress {
         }
     }
 
-    /// Whether what was handed on is to be looked at first. It tells once, but of a whole head.
-    pub(super) fn is_to_be_looked_at(&self) -> bool {
+    /// Whether all that may be handed on of this request was, so that what else came waits.
+    pub(super) fn is_handed_on(&self) -> bool {
         let has_head = self.phase.get() == Phase::Head && self.behind_head.get().is_some();
-        self.has_plenty.take() || (has_head && self.held.get() > 0)
+        (has_head && self.held.get() > 0) || (self.is_whole() && self.has_next.get())
     }
 
     /// When the caller's time is over.
@@ -207,107 +225,9 @@ impl Progress {
         }
     }
 
-    pub(super) fn may_read(&self) -> bool {
-        match self.phase.get() {
-            Phase::Body | Phase::Work => !(self.is_whole() && self.has_next.get()),
-            Phase::New | Phase::Idle | Phase::Head => self.bytes.get() < MAX_HEAD_BYTES,
-        }
-    }
-}
-
-/// Finds where a head ends, whose bytes may come in parts: at an empty line behind a line that is not.
-/// Lines end with or without a carriage return, as for HTTP's reader.
-#[derive(Debug, Clone, Copy, Default)]
-struct EndOfHead {
-    /// Of the line that has not ended yet.
-    came: Came,
-    has_line: bool,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Came {
-    #[default]
-    Nothing,
-    Return,
-    Text,
-}
-
-impl EndOfHead {
-    /// How many of these bytes come up to the end, if it is in them; then it looks for the next.
-    fn find(&mut self, bytes: &[u8]) -> Option<usize> {
-        let mut start = 0;
-        for end in memchr_iter(b'\n', bytes) {
-            let line = bytes.get(start..end).unwrap_or_default();
-            start = end + 1;
-            let is_empty = self.came.and(line) != Came::Text;
-            self.came = Came::Nothing;
-            if is_empty && self.has_line {
-                self.has_line = false;
-                return Some(start);
-            }
-            self.has_line |= !is_empty;
-        }
-        self.came = self.came.and(bytes.get(start..).unwrap_or_default());
-        None
-    }
-}
-
-impl Came {
-    fn and(self, bytes: &[u8]) -> Self {
-        match (self, bytes) {
-            (came, b"") => came,
-            (Self::Nothing, b"\r") => Self::Return,
-            _ => Self::Text,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// Where heads end, of bytes that come in parts.
-    fn ends(parts: &[&[u8]]) -> Vec<usize> {
-        let (mut end_of_head, mut ends, mut before) = (EndOfHead::default(), Vec::new(), 0);
-        for part in parts {
-            let mut start = 0;
-            while let Some(end) = end_of_head.find(&part[start..]) {
-                start += end;
-                ends.push(before + start);
-            }
-            before += part.len();
-        }
-        ends
-    }
-
-    #[test]
-    fn a_head_ends_at_an_empty_line_behind_one_that_is_not() {
-        for (bytes, expected) in [
-            ("GET / HTTP/1.1\r\nHost: x\r\n\r\nbody", vec![27]),
-            ("GET / HTTP/1.1\nHost: x\n\nbody", vec![24]),
-            ("\r\n\n\r\nGET / HTTP/1.1\n\r\n\r\n", vec![22]),
-            ("a\n\nb\r\n\nc\r\r\n\r\n", vec![3, 7, 13]),
-            ("a\r\n \r\n\r", vec![]),
-            ("\n\n\n", vec![]),
-        ] {
-            assert_eq!(ends(&[bytes.as_bytes()]), expected, "{bytes:?}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn it_is_found_wherever_the_bytes_are_split(
-            bytes in "[a\r\n]{0,24}",
-            first in 0usize..24,
-            second in 0usize..24,
-        ) {
-            let bytes = bytes.as_bytes();
-            let (first, second) = (first.min(second), first.max(second));
-            let (first, second) = (first.min(bytes.len()), second.min(bytes.len()));
-            let parts = [&bytes[..first], &bytes[first..second], &bytes[second..]];
-            prop_assert_eq!(ends(&parts), ends(&[bytes]));
-        }
+    /// Whether the head that is coming is as long as one may be.
+    pub(super) fn is_long(&self) -> bool {
+        let is_head = matches!(self.phase.get(), Phase::New | Phase::Idle | Phase::Head);
+        is_head && self.bytes.get() >= MAX_HEAD_BYTES
     }
 }

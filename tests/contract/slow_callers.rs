@@ -166,6 +166,24 @@ async fn a_request_in_any_two_parts_is_answered_and_keeps_its_connection() {
     assert_eq!(world.wechat.exchanges_of(&code), 1);
 }
 
+/// What comes later would be taken for the next request.
+#[actix_rt::test]
+async fn an_answer_before_the_end_of_a_body_closes_the_connection() {
+    let world = World::new();
+    let server = world.server();
+
+    for rest_of_head in
+        ["Content-Length: 9\r\n\r\n{\n\n", "Transfer-Encoding: chunked\r\n\r\n9\r\n{"]
+    {
+        let request = format!("POST /nowhere HTTP/1.1\r\nHost: x\r\n{rest_of_head}");
+        let (answer, elapsed) = read_to_end(send(&server, request));
+
+        assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
+        assert!(answer.to_lowercase().contains("connection: close"), "{answer}");
+        assert!(elapsed < HEAD_TIME + SLACK, "{elapsed:?}");
+    }
+}
+
 /// Its caller hears that the connection closes, and posts it again on another one.
 #[actix_rt::test]
 async fn a_login_that_was_sent_ahead_is_not_begun() {
