@@ -114,8 +114,9 @@ fn request_id(request: &ServiceRequest) -> HeaderValue {
 
 fn content_length(headers: &HeaderMap) -> Option<usize> {
     match headers.get(CONTENT_LENGTH) {
+        // Chunks come before a length (RFC 9112, 6.3), though HTTP's reader refuses both together.
+        _ if headers.contains_key(TRANSFER_ENCODING) => None,
         Some(length) => length.to_str().ok()?.parse().ok(),
-        None if headers.contains_key(TRANSFER_ENCODING) => None,
         None => Some(0),
     }
 }
