@@ -34,6 +34,7 @@ mod metrics;
 mod migrate_status;
 mod miniprogram;
 mod nginx;
+mod one_at_a_time;
 mod openapi;
 mod phone_history;
 mod properties;
