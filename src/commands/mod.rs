@@ -48,13 +48,17 @@ enum Command {
 
 /// Runs the command; an error is one line for the person who typed it.
 pub fn run(arguments: Arguments) -> Result<Outcome> {
-    config::load_dotenv()?;
+    let doubts = config::load_dotenv()?;
     logging::init(&config::log_filter(), config::log_format()?);
+    // doctor has them in its report.
+    if !matches!(arguments.command, Command::Doctor(_)) {
+        doubts.iter().for_each(|doubt| log::warn!("{doubt}"));
+    }
     match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Migrate(arguments) => migrate::run(&arguments),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
-        Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments, &doubts),
         Command::Secret(arguments) => secret::run(&arguments),
         Command::Sessions(arguments) => sessions::run(&arguments),
         Command::Users(arguments) => users::run(&arguments),

@@ -1,11 +1,14 @@
 //! The only reader of the environment: variables, `.env`, and the files that hold secrets.
 
 mod database_url;
+mod doubts;
 mod error;
 mod variables;
 mod wechat;
 
 use std::fmt;
+use std::fs;
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,6 +16,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 pub use self::database_url::SslMode;
+pub use self::doubts::VARIABLES;
 pub use self::error::ConfigError;
 use self::error::{Problems, Result, first_problem};
 pub use self::variables::SecretFile;
@@ -191,17 +195,24 @@ pub fn key_secrets() -> Result<KeySecrets> {
     })
 }
 
-/// The values of `.env` for the variables that the environment does not set.
-pub fn load_dotenv() -> Result<()> {
-    match dotenvy::dotenv() {
-        Ok(_) => Ok(()),
-        Err(dotenvy::Error::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(dotenvy::Error::Io(error)) => {
-            Err(ConfigError::new(format!(".env cannot be read: {error}")))
-        }
+/// Takes from `.env` the variables that the environment does not set. Returns what is set and yet does
+/// nothing, one sentence each, without any value.
+pub fn load_dotenv() -> Result<Vec<String>> {
+    let unreadable = |error| ConfigError::new(format!(".env cannot be read: {error}"));
+    let mut doubts = match dotenvy::dotenv() {
+        Ok(path) => doubts::lost_dollars(&fs::read_to_string(path).map_err(unreadable)?),
+        Err(dotenvy::Error::Io(error)) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(dotenvy::Error::Io(error)) => return Err(unreadable(error)),
         // dotenvy's own words quote the line, and the line may hold a secret.
-        Err(_) => Err(ConfigError::new(".env has a line that is not NAME=value")),
-    }
+        Err(_) => {
+            return Err(ConfigError::new(
+                ".env has a line that is not NAME=value; a value with a $, a \\ or a space stands between \
+                 single quotes",
+            ));
+        }
+    };
+    doubts.extend(doubts::misspelt());
+    Ok(doubts)
 }
 
 /// `RUST_LOG`, env_logger's filter.

@@ -112,6 +112,12 @@ pub(super) fn is_there(name: &str) -> bool {
     env::var_os(name).is_some()
 }
 
+/// The names of all that are set.
+#[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
+pub(super) fn names() -> Vec<String> {
+    env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect()
+}
+
 /// The variable's value; an empty one counts as not set.
 #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
 pub(super) fn variable(name: &str) -> Result<Option<String>> {

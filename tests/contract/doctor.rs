@@ -166,6 +166,15 @@ fn every_variable_that_is_missing_or_malformed_is_named_at_once_without_its_valu
 }
 
 #[test]
+fn a_variable_that_is_set_and_does_nothing_is_named() {
+    let world = migrated();
+    let misspelt = ("WX_TIMEOUT_M", "canary");
+    assert_finds(&world, &[misspelt], "configuration", "warning", "WX_TIMEOUT_MS would", "correct");
+    let without = [("WX_APPID", ""), ("WX_APP_ID", "canary")];
+    assert_finds(&world, &without, "configuration", "failed", "WX_APPID would", "set them");
+}
+
+#[test]
 fn a_database_that_cannot_be_used_is_told_by_its_cause() {
     let world = migrated();
     let url = world.database.url().to_owned();

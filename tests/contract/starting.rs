@@ -1,12 +1,13 @@
 //! Starting: the command line, configuration, migrations, the database at start.
 
 use std::net::TcpListener;
-use std::process::Command;
+use std::path::Path;
+use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::harness::{Database, Relay, Server, World};
+use crate::harness::{Database, Relay, Server, TemporaryFile, World};
 
 #[test]
 fn a_missing_or_malformed_variable_stops_the_start_with_one_line_that_names_it() {
@@ -63,6 +64,45 @@ fn a_missing_or_malformed_variable_stops_the_start_with_one_line_that_names_it()
         assert!(log.contains("WX_SECRET_FILE") && log.contains(says), "{log}");
     }
     std::fs::remove_file(&file).expect("it was written above");
+}
+
+#[test]
+fn what_is_set_and_does_nothing_is_named_without_its_value() {
+    let world = World::new();
+    let server = Server::spawn(
+        &["serve", "--migrate"],
+        &world.variables(),
+        &[("SESION_TTL_SECONDS", "canary"), ("trusted_proxies", "canary"), ("SOMEBODYS", "x")],
+    );
+    server.wait_for_line("listening on ");
+    let log = server.log();
+    assert!(log.contains("SESION_TTL_SECONDS is set and means nothing here"), "{log}");
+    assert!(log.contains("TRUSTED_PROXIES would"), "{log}");
+    assert!(!log.contains("SOMEBODYS") && !log.contains("canary"), "{log}");
+
+    let url = world.database.url();
+    let (status, log) = migrate_status_with_dotenv(&format!(
+        "DATABASE_URL={url}\nA='x$canary'\nWX_SECRET=canary$canary\nB=$A\n"
+    ));
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(log.contains("the value of WX_SECRET loses a $"), "{log}");
+    assert_eq!(log.lines().count(), 1, "{log}");
+    assert!(!log.contains("canary"), "{log}");
+
+    let (status, log) = migrate_status_with_dotenv("WX_SECRET=\"canary$canary\"\n");
+    assert_eq!(status.code(), Some(1), "{log}");
+    assert!(log.contains("between single quotes") && !log.contains("canary"), "{log}");
+}
+
+fn migrate_status_with_dotenv(content: &str) -> (ExitStatus, String) {
+    let dotenv = TemporaryFile::new(".env", content);
+    let output = Command::new(env!("CARGO_BIN_EXE_wxauth"))
+        .args(["migrate", "status"])
+        .env_clear()
+        .current_dir(Path::new(dotenv.path()).parent().expect("a directory of its own"))
+        .output()
+        .expect("wxauth starts");
+    (output.status, String::from_utf8(output.stderr).expect("UTF-8"))
 }
 
 #[actix_rt::test]

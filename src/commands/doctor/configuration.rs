@@ -6,13 +6,16 @@ use crate::config::{Bind, Config};
 const CHECK: &str = "configuration";
 const PROXIES: &str = "trusted_proxies";
 
-pub fn check() -> Finding {
+/// What is set and does nothing is told with what is wrong, as it may be why.
+pub fn check(doubts: &[String]) -> Finding {
     let problems = Config::problems();
-    if problems.is_empty() {
-        return Finding::ok(CHECK, "every variable is there and well formed");
+    let sentences = problems.iter().map(|problem| problem.without_value());
+    let found = sentences.chain(doubts.iter().map(String::as_str)).collect::<Vec<_>>().join("; ");
+    match (problems.is_empty(), doubts.is_empty()) {
+        (true, true) => Finding::ok(CHECK, "every variable is there and well formed"),
+        (true, false) => Finding::warning(CHECK, found, "correct them, or leave them out"),
+        (false, _) => Finding::failed(CHECK, found, "set them in the environment or in .env"),
     }
-    let sentences: Vec<_> = problems.iter().map(|problem| problem.without_value()).collect();
-    Finding::failed(CHECK, sentences.join("; "), "set them in the environment or in .env")
 }
 
 /// Who calls is known only where a proxy says so.

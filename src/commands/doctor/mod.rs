@@ -25,8 +25,8 @@ pub struct Arguments {
 }
 
 /// Every check is made, whatever failed before, unless it depends on that.
-pub fn run(arguments: &Arguments) -> Result<Outcome> {
-    let mut findings = vec![configuration::check()];
+pub fn run(arguments: &Arguments, doubts: &[String]) -> Result<Outcome> {
+    let mut findings = vec![configuration::check(doubts)];
     findings.extend(match DatabaseConfig::load() {
         Ok(config) => database::check(&config),
         Err(_) => database::skipped("the configuration lacks the database"),
