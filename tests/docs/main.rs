@@ -116,6 +116,21 @@ fn the_compose_file_and_the_image_set_variables_that_are_there() {
 }
 
 #[test]
+fn the_image_is_built_from_every_member_of_the_workspace() {
+    let manifest = read("Cargo.toml");
+    let (_, members) = manifest.split_once("members = [").expect("the workspace's members");
+    let (members, _) = members.split_once(']').expect("an end");
+    let members: Vec<_> = members.split('"').skip(1).step_by(2).collect();
+    let ignored = read(".dockerignore");
+    let let_in: BTreeSet<_> = ignored.lines().filter_map(|line| line.strip_prefix('!')).collect();
+    assert!(members.contains(&"sandbox"), "{members:?}");
+    for member in members {
+        let directory = member.split('/').next().unwrap_or(member);
+        assert!(let_in.contains(directory), "{member} is kept from the image");
+    }
+}
+
+#[test]
 fn both_pages_on_http_list_the_errors_as_they_are() {
     let errors = |page| -> Vec<Vec<String>> {
         let is_error =
