@@ -1,5 +1,7 @@
 //! `DATABASE_URL`: what it may say, in the form in which diesel reads it.
 
+use std::fs::File;
+
 use url::Url;
 
 use super::error::{ConfigError, Result};
@@ -12,6 +14,8 @@ const MUST_BE: &str = "mysql://user:password@host:3306/name, with what is specia
 const SSL_MODES: &str = "disabled, preferred, required, verify_ca or verify_identity";
 /// What diesel reads; it passes over all others without a word.
 const PARAMETERS: [&str; 5] = ["ssl_mode", "ssl_ca", "ssl_cert", "ssl_key", "unix_socket"];
+/// Of these, the ones that name a file.
+const FILES: [&str; 3] = ["ssl_ca", "ssl_cert", "ssl_key"];
 /// With it Connector/C 3.4 takes every certificate, whatever it is told; Debian's does not read it.
 const UNVERIFIED: &str = "MARIADB_TLS_DISABLE_PEER_VERIFICATION";
 
@@ -39,9 +43,20 @@ pub(super) fn read() -> Result<(Secret, Option<SslMode>)> {
              {NAME} names an authority in ssl_ca; unset the one or leave out the other"
         )));
     }
-    // The client would take it for the socket, whatever the port.
-    if url.host_str() == Some("localhost") && url.port().is_some() && !names(&url, "unix_socket") {
-        url.set_host(Some("127.0.0.1")).map_err(|_| must(NAME, MUST_BE))?;
+    check_files(&url)?;
+    let is_localhost = url.host_str().is_some_and(|host| host.eq_ignore_ascii_case("localhost"));
+    let names_socket = names(&url, "unix_socket");
+    if names_socket && !is_localhost {
+        // The client would go there by TCP, and pass over the socket without a word.
+        return Err(ConfigError::new(format!(
+            "{NAME} names a unix_socket, and a host that is not localhost; it must be one of the two"
+        )));
+    }
+    if is_localhost {
+        // The client takes localhost, in these letters, for the socket, whatever the port.
+        let is_tcp = url.port().is_some() && !names_socket;
+        let host = if is_tcp { "127.0.0.1" } else { "localhost" };
+        url.set_host(Some(host)).map_err(|_| must(NAME, MUST_BE))?;
     }
     Ok((Secret::new(String::from(url)), ssl_mode))
 }
@@ -74,6 +89,20 @@ fn check_parameters(url: &Url) -> Result<()> {
             )));
         }
         log::warn!("{NAME} has a parameter {name}, which means nothing here");
+    }
+    Ok(())
+}
+
+/// The client's own words for one that is missing name none.
+fn check_files(url: &Url) -> Result<()> {
+    for (name, path) in url.query_pairs().filter(|(name, _)| FILES.contains(&name.as_ref())) {
+        if let Err(error) = File::open(path.as_ref()) {
+            let cause = error.kind();
+            return Err(ConfigError::new(format!(
+                "{name} in {NAME} names a file that cannot be read ({cause})"
+            ))
+            .showing(&path));
+        }
     }
     Ok(())
 }

@@ -116,9 +116,8 @@ fn hear_greeting(address: SocketAddr) -> io::Result<()> {
 
 fn tcp_address(url: &str) -> Option<(String, u16)> {
     let url = Url::parse(url).ok()?;
-    let names_socket = url.query_pairs().any(|(name, _)| name == "unix_socket");
     // The client takes `localhost` for the socket.
-    let host = url.host_str().filter(|host| *host != "localhost" && !names_socket)?;
+    let host = url.host_str().filter(|host| *host != "localhost")?;
     let host = host.trim_start_matches('[').trim_end_matches(']');
     Some((host.to_owned(), url.port().unwrap_or(MYSQL_PORT)))
 }

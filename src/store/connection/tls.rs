@@ -139,11 +139,10 @@ fn has_mode(url: &Secret, mode: &str) -> bool {
     url.is_ok_and(|url| url.query_pairs().any(|(name, value)| name == "ssl_mode" && value == mode))
 }
 
-/// A socket in the file system, which the client takes `localhost` for.
+/// A socket in the file system, which the client takes `localhost` for, and no other host.
 fn is_socket(secret: &Secret) -> bool {
-    let is_localhost =
-        |url: Url| url.host_str().is_none_or(|host| host.eq_ignore_ascii_case("localhost"));
-    has(secret, "unix_socket") || Url::parse(secret.expose()).is_ok_and(is_localhost)
+    let is_localhost = |url: Url| url.host_str().is_none_or(|host| host == "localhost");
+    Url::parse(secret.expose()).is_ok_and(is_localhost)
 }
 
 fn is_loopback(secret: &Secret) -> bool {
