@@ -7,7 +7,7 @@ use comfy_table::{ContentArrangement, Table};
 use console::Term;
 use serde::Serialize;
 
-use super::outcome::Result;
+use super::outcome::{Outcome, Result};
 
 /// Prints text and a line's end. Whoever closes the pipe has read enough, so that is no error.
 pub fn print(text: &str) -> Result<()> {
@@ -15,6 +15,17 @@ pub fn print(text: &str) -> Result<()> {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }
+}
+
+/// The same to standard error, where standard output is for something else.
+pub fn print_aside(text: &str) -> Result<()> {
+    Ok(writeln!(io::stderr(), "{text}")?)
+}
+
+/// Says so to people; scripts have the exit code.
+pub fn nothing_found() -> Result<Outcome> {
+    print_aside("nothing found")?;
+    Ok(Outcome::NothingFound)
 }
 
 pub fn print_json(value: &impl Serialize) -> Result<()> {

@@ -141,9 +141,12 @@ async fn users_are_erased_by_a_number_that_no_list_of_processes_shows() {
     assert_eq!(erase(&["--phone", "-"], "13580006666\n").code, Some(1), "nobody said yes");
     assert_eq!(erase(&["--phone", "-", "--yes"], "abc\n").code, Some(1));
     assert_eq!(erase(&["--phone", "-", "--yes"], "13999999999\n").code, Some(3));
+    let two = erase(&["--phone", "-", "--yes"], "13580006666\n13580007777\n");
+    assert_eq!(two.code, Some(1), "{}", two.stdout);
+    assert!(two.stderr.contains("one number at a time"), "{}", two.stderr);
     assert_eq!(world.database.count("FROM users"), 3);
 
-    let erased = erase(&["--phone", "-", "--yes", "--json"], "+86 135-8000-6666\n");
+    let erased = erase(&["--phone", "-", "--yes", "--json"], "0086 135-8000-6666\n\n");
     assert_eq!(erased.assert_ok().json()["users"], 2, "{}", erased.stdout);
     assert_eq!(world.database.column("openid", "FROM users"), [Some(world.wechat.openid("carol"))]);
     let found =

@@ -48,13 +48,14 @@ async fn a_user_is_shown_with_masked_phones_unless_they_are_to_be_revealed() {
     assert_eq!(revealed.assert_ok().json()["phone_number"], PHONE);
     let table = run(&world, &["show", &alice]);
     assert!(table.assert_ok().stdout.contains(MASKED), "{}", table.stdout);
-    assert_eq!(run(&world, &["show", "oNobody"]).code, Some(3));
+    let nobody = run(&world, &["show", "oNobody"]);
+    assert_eq!((nobody.code, nobody.stderr.as_str()), (Some(3), "nothing found\n"));
 }
 
 #[actix_rt::test]
 async fn users_are_found_by_number_with_and_without_its_area_code() {
     let (world, _server, alice) = world().await;
-    for number in [PHONE, "+8613580006666", "86 135-8000-6666"] {
+    for number in [PHONE, "+8613580006666", "86 135-8000-6666", "008613580006666"] {
         let found = run(&world, &["find", "--phone", number, "--json"]);
         let found = found.assert_ok().json();
         assert_eq!(found.as_array().map(Vec::len), Some(1), "{number}: {found}");

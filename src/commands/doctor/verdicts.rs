@@ -163,7 +163,7 @@ fn describe(oddity: &Oddity) -> String {
         Oddity::Missing { table } => format!("{table} is missing"),
         Oddity::Engine { table, engine } => format!("{table} is {engine}, not InnoDB"),
         Oddity::Column { table, column, collation } => {
-            format!("{table}.{column} is {collation}, which takes two openids for one")
+            format!("{table}.{column} is {collation}, which takes capital letters for small ones")
         }
         Oddity::Default { table, collation } => format!("{table} is {collation} by default"),
     }

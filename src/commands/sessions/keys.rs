@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::commands::outcome::{Outcome, Result};
-use crate::commands::print::{print, print_json, table};
+use crate::commands::print::{nothing_found, print, print_json, table};
 use crate::store::StoredKey;
 use crate::values::utc::iso;
 
@@ -25,7 +25,7 @@ pub fn print_keys(keys: &[StoredKey], as_json: bool) -> Result<Outcome> {
         });
         print(&table(header, rows))?;
     }
-    Ok(if keys.is_empty() { Outcome::NothingFound } else { Outcome::Done })
+    if keys.is_empty() { nothing_found() } else { Ok(Outcome::Done) }
 }
 
 /// What a command that removes keys prints.

@@ -113,7 +113,11 @@ impl<'a> Summary<'a> {
                 "\n{unreadable} keys are left that no secret in SESSION_KEY_SECRETS opens"
             );
         }
-        let listed = self.entries.iter().map(|(name, keys)| format!("{name} {keys}"));
-        text + "\nfound under: " + &listed.collect::<Vec<_>>().join(", ")
+        let listed: Vec<_> =
+            self.entries.iter().map(|(name, keys)| format!("{name} {keys}")).collect();
+        if !listed.is_empty() {
+            text += &format!("\nfound under: {}", listed.join(", "));
+        }
+        text
     }
 }

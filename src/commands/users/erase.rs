@@ -7,7 +7,7 @@ use clap::Args;
 use super::number::{Number, from_standard_input};
 use crate::commands::arguments::{connect, openid};
 use crate::commands::outcome::{Outcome, Result};
-use crate::commands::print::{print, print_json};
+use crate::commands::print::{nothing_found, print, print_json};
 use crate::store::{Direct, Erased};
 use crate::values::OpenId;
 
@@ -33,7 +33,7 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let mut direct = connect()?;
     let openids = openids(arguments, &mut direct)?;
     if openids.is_empty() {
-        return Ok(Outcome::NothingFound);
+        return nothing_found();
     }
     if !arguments.yes && !is_wanted(&openids)? {
         return Err("nothing was erased".into());

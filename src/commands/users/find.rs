@@ -6,7 +6,7 @@ use super::number::{Number, number};
 use super::person::Person;
 use crate::commands::arguments::connect;
 use crate::commands::outcome::{Outcome, Result};
-use crate::commands::print::{print, print_json, table};
+use crate::commands::print::{nothing_found, print, print_json, table};
 
 /// Finds the users that have authorised a phone number
 ///
@@ -44,5 +44,5 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
         });
         print(&table(["openid", "id", "phone", "authorised (UTC)", "first login"], rows))?;
     }
-    Ok(if people.is_empty() { Outcome::NothingFound } else { Outcome::Done })
+    if people.is_empty() { nothing_found() } else { Ok(Outcome::Done) }
 }

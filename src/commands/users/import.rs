@@ -22,7 +22,7 @@ use self::summary::Summary;
 use self::table::Table;
 use crate::commands::interrupt::Interrupt;
 use crate::commands::outcome::{Outcome, Result};
-use crate::commands::print::print;
+use crate::commands::print::{print, print_aside};
 use crate::commands::progress::Progress;
 use crate::config::{self, DatabaseConfig};
 use crate::sealing::Sealer;
@@ -42,12 +42,18 @@ const ROWS_A_LINE: u64 = 10_000;
 pub struct Arguments {
     /// The file; - is standard input
     file: PathBuf,
-    /// Where rows go that cannot be imported, with line and reason [default: FILE.rejected.csv,
-    /// without the .csv of FILE]
+    /// Where rows go that cannot be imported, with line and reason; - is standard output, and the
+    /// summary goes to standard error then [default: FILE.rejected.csv, without the .csv of FILE]
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
     /// For times that name no offset themselves
-    #[arg(long, value_name = "OFFSET", default_value = "+00:00", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "OFFSET",
+        default_value = "+00:00",
+        allow_hyphen_values = true,
+        value_parser = row::utc_offset
+    )]
     utc_offset: FixedOffset,
     /// Says what would be imported and rejected, and changes nothing in the database
     #[arg(long)]
@@ -69,8 +75,10 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let interrupt = Interrupt::listen()?;
     let mut direct = Direct::connect(&database)?;
     let now = direct.now()?;
+    let rejects = Rejects::new(arguments.rejects.clone(), &arguments.file, table.header())?;
+    let print = if rejects.is_standard_output() { print_aside } else { print };
     let import = Import {
-        rejects: Rejects::create(arguments.rejects.clone(), &arguments.file, table.header())?,
+        rejects,
         progress: Progress::new(table.length(), ROWS_A_LINE),
         rows: Rows::new(table.columns(), arguments.utc_offset, now),
         summary: Summary::new(arguments.check),

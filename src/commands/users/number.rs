@@ -9,7 +9,7 @@ const MAX_DIGITS: usize = 20;
 const MIN_DIGITS: usize = 4;
 /// Stands for standard input.
 const STANDARD_INPUT: &str = "-";
-const WRONG: &str = "a phone number is 4 to 20 digits, perhaps with + before them";
+const WRONG: &str = "a phone number is 4 to 20 digits, perhaps with + or 00 before them";
 
 /// What `--phone` says. It has no `Debug`, as it may be a number.
 #[derive(Clone)]
@@ -43,6 +43,13 @@ impl Number {
         }
         let mut line = String::new();
         stdin().read_line(&mut line)?;
+        if !stdin().is_terminal() {
+            for further in stdin().lines() {
+                if !further?.trim().is_empty() {
+                    return Err("there is more than one line: one number at a time".into());
+                }
+            }
+        }
         Ok(digits(line.trim()).ok_or(WRONG)?)
     }
 }
@@ -50,7 +57,8 @@ impl Number {
 /// Without what people write between them.
 fn digits(text: &str) -> Option<String> {
     let bare: String = text.chars().filter(|c| !matches!(c, ' ' | '-' | '(' | ')')).collect();
-    let digits = bare.strip_prefix('+').unwrap_or(&bare);
+    // 00 is how one dials a plus.
+    let digits = bare.strip_prefix('+').or_else(|| bare.strip_prefix("00")).unwrap_or(&bare);
     let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
     let fits = (MIN_DIGITS..=MAX_DIGITS).contains(&digits.len());
     (is_number && fits).then(|| digits.to_owned())

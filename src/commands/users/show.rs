@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::person::{FormerPhone, Person};
 use crate::commands::arguments::{connect, openid};
 use crate::commands::outcome::{Outcome, Result};
-use crate::commands::print::{print, print_json, table};
+use crate::commands::print::{nothing_found, print, print_json, table};
 use crate::store::KeyFilter;
 use crate::values::OpenId;
 
@@ -38,7 +38,7 @@ struct Shown {
 pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let mut direct = connect()?;
     let Some(user) = direct.user(&arguments.openid)? else {
-        return Ok(Outcome::NothingFound);
+        return nothing_found();
     };
     let keys = KeyFilter {
         openid: Some(arguments.openid.clone()),

@@ -133,7 +133,6 @@ fn what_cannot_be_imported_at_all_ends_in_a_sentence() {
         (vec!["/does/not/exist.csv"], 1, "/does/not/exist.csv cannot be read"),
         (vec![good.path(), "--rejects", precious.path()], 1, "no list of rejected rows"),
         (vec![good.path(), "--rejects", good.path()], 1, "no list of rejected rows"),
-        (vec![good.path(), "--rejects", "/does/not/exist.csv"], 1, "cannot be written"),
         (vec![good.path(), "--utc-offset", "noon"], 2, "--utc-offset"),
         (vec![], 2, "FILE"),
     ] {

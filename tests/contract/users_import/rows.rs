@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use serde_json::{Value, json};
 
 use super::{KEY, assert_counts, import, migrated_world};
-use crate::harness::{Finished, TemporaryFile, fingerprint};
+use crate::harness::{Finished, Server, TemporaryFile, fingerprint};
 
 #[test]
 fn every_value_is_stored_as_a_login_and_an_authorisation_would() {
@@ -88,6 +88,11 @@ fn every_bad_row_is_rejected_with_its_line_and_reason_and_the_others_go_in() {
         ("bad14,,,,2999-01-01 00:00:00", "created_at is in the future"),
         ("good,,13580007777,,", "an earlier row gives this openid another phone"),
         ("bad20,,1.358E+10,,", "has rounded the number"),
+        ("bad24,,1.3580006666E+9,,", "has rounded the number"),
+        ("bad25,,85212345678,852,", "begins with its country_code or only looks so"),
+        ("bad26,,447911123456,44,", "begins with its country_code or only looks so"),
+        ("bad27,,07911123456,44,", "phone begins with 0"),
+        ("bad28,,tel:nobody,,", "phone is not 11 digits"),
         ("bad21,,12345678,0,", "country_code is not"),
         ("bad22,,12345678,000,", "country_code is not"),
         ("bad23,,12345678,00000,", "country_code is not"),
@@ -225,10 +230,15 @@ fn numbers_come_as_spreadsheets_and_old_tables_write_them() {
         ("135 8000 6666", "", mainland),
         ("(135)80006666", "", mainland),
         ("１３５８０００６６６６", "", mainland),
+        ("1.3580006666E+10", "", mainland),
+        ("1.3580006666e10", "86", mainland),
+        ("+86 (0)135 8000 6666", "", mainland),
+        ("+852(0)12345678", "852", foreign),
         ("\t13580006666", "", mainland),
         ("'13580006666", "", mainland),
         ("\"=\"\"13580006666\"\"\"", "", mainland),
         ("12345678", "00852", foreign),
+        ("85212345", "852", "+85285212345 85212345 852"),
         ("0085212345678", "852", foreign),
         ("+852 1234 5678", "0852", foreign),
     ];
@@ -250,8 +260,19 @@ fn numbers_come_as_spreadsheets_and_old_tables_write_them() {
 #[test]
 fn no_date_is_no_reason_to_lose_a_user() {
     let world = migrated_world();
-    let dates =
-        ["0000-00-00 00:00:00", "0000-00-00", "0", "1970-01-01 00:00:00", "0000-00-00T00:00:00Z"];
+    let dates = [
+        "0000-00-00 00:00:00",
+        "0000-00-00",
+        "0",
+        "1970-01-01 00:00:00",
+        "0000-00-00T00:00:00Z",
+        "NONE",
+        "(null)",
+        "NaT",
+        "n/a",
+        "-",
+        "无",
+    ];
     let mut text = String::from("openid,phone,created_at\n");
     for (number, date) in dates.iter().enumerate() {
         writeln!(text, "user{number},13580006666,{date}").expect("text grows");
@@ -262,6 +283,110 @@ fn no_date_is_no_reason_to_lose_a_user() {
     assert_counts(&summary, &[("imported", dates.len() as u64), ("rejected", 0)]);
     let recent = "FROM users WHERE created_at > UTC_TIMESTAMP(3) - INTERVAL 1 HOUR";
     assert_eq!(world.database.count(recent), dates.len() as u64);
+}
+
+#[test]
+fn no_number_is_no_reason_to_lose_a_user() {
+    let world = migrated_world();
+    let numbers = ["none", "None", "NULL", "(NULL)", "<null>", "N/A", "-", "--", "0", "000", "无"];
+    let mut text = String::from("openid,phone\n");
+    for (number, phone) in numbers.iter().enumerate() {
+        writeln!(text, "user{number},{phone}").expect("text grows");
+    }
+
+    let summary = import(&world, &TemporaryFile::new("users.csv", text));
+
+    assert_counts(&summary, &[("imported", numbers.len() as u64), ("rejected", 0)]);
+    assert_eq!(world.database.count("FROM users WHERE phone_number IS NOT NULL"), 0);
+}
+
+#[test]
+fn rows_behind_a_quote_that_is_not_closed_are_not_lost_without_a_word() {
+    let world = migrated_world();
+    for (rows, lost) in [
+        ("o1,n\no2,\"n\no3,n\no4,n\n", ["o2", "o3", "o4"].as_slice()),
+        ("o1,n\no2,\"n\no3,n\no4,\"n\no5,n\n", &["o2", "o3", "o4"]),
+        ("o1,n\no2,n\no3,\"n\r\no4,n\r\n", &["o3", "o4"]),
+    ] {
+        let file = TemporaryFile::new("users.csv", format!("openid,nickname\n{rows}"));
+        let summary = import(&world, &file);
+        assert_counts(&summary, &[("rejected", 1)]);
+        let list = file.read_beside("users.rejected.csv").expect("it was written");
+        assert!(list.contains("a quote may be open"), "{list}");
+        for openid in lost {
+            assert!(list.contains(openid), "{openid}: {list}");
+            let stored = world.database.count(&format!("FROM users WHERE openid = '{openid}'"));
+            assert_eq!(stored, 0, "{openid}");
+        }
+        world.database.execute("DELETE FROM users");
+    }
+
+    let two_lines = TemporaryFile::new("users.csv", "openid,address\no1,\"one\ntwo\"\no2,x\n");
+    assert_counts(&import(&world, &two_lines), &[("imported", 2), ("rejected", 0)]);
+}
+
+#[test]
+fn a_list_of_rejected_rows_is_needed_where_there_are_some_and_may_go_to_standard_output() {
+    let world = migrated_world();
+    let import = |arguments: &[&str], rows: &[u8]| {
+        let arguments: Vec<_> = ["users", "import", "-"].iter().chain(arguments).copied().collect();
+        Finished::of(&arguments, &world.variables(), rows)
+    };
+    let nowhere = ["--json", "--rejects", "/does/not/exist.csv"];
+    let good = import(&nowhere, b"openid\noGood\n");
+    assert_counts(&good.assert_ok().json(), &[("imported", 1), ("rejected", 0)]);
+
+    let bad = import(&nowhere, b"openid\no bad\n");
+    assert_eq!(bad.code, Some(1), "{}", bad.stderr);
+    assert!(bad.stderr.contains("/does/not/exist.csv cannot be written"), "{}", bad.stderr);
+
+    let piped = import(&["--json", "--rejects", "-"], b"openid\no bad\noFine\n");
+    piped.assert_ok();
+    assert_eq!(piped.stdout.lines().count(), 2, "{}", piped.stdout);
+    assert!(piped.stdout.contains("openid is not 1 to 64"), "{}", piped.stdout);
+    let summary: Value = serde_json::from_str(&piped.stderr).expect("the summary alone");
+    assert_counts(&summary, &[("imported", 1), ("rejected", 1)]);
+}
+
+#[test]
+fn two_imports_of_one_file_at_once_both_end_well() {
+    let world = migrated_world();
+    let mut text = String::from("openid\n");
+    for number in 0..3_000 {
+        writeln!(text, "user{number}").expect("text grows");
+    }
+    let file = TemporaryFile::new("users.csv", text);
+    let start = || Server::spawn(&["users", "import", file.path()], &world.variables(), &[]);
+    for import in [start(), start()] {
+        let (status, log) = import.wait();
+        assert!(status.success(), "{log}");
+    }
+    assert_eq!(world.database.count("FROM users"), 3_000);
+}
+
+#[test]
+fn an_offset_is_what_people_write_for_it() {
+    let world = migrated_world();
+    let file = TemporaryFile::new("users.csv", "openid,created_at\noAlice,2019-07-01 12:30:00\n");
+    for (offset, stored) in [
+        ("+8", "04:30"),
+        ("+08", "04:30"),
+        ("+0800", "04:30"),
+        ("+08:00", "04:30"),
+        ("-05:30", "18:00"),
+        ("+00:00", "12:30"),
+    ] {
+        let done = world.run(&["users", "import", file.path(), "--utc-offset", offset]);
+        done.assert_ok();
+        let created_at = world.database.value("created_at", "FROM users").unwrap_or_default();
+        assert_eq!(created_at, format!("2019-07-01 {stored}:00.000"), "{offset}");
+        world.database.execute("DELETE FROM users");
+    }
+    for offset in ["08:00", "Asia/Shanghai", "+24:00", "+8:60", "+", "", "+800", "+八", "+0x:00"] {
+        let done = world.run(&["users", "import", file.path(), "--utc-offset", offset]);
+        assert_eq!(done.code, Some(2), "{offset}: {}", done.stderr);
+        assert!(done.stderr.contains("written like +08:00"), "{offset}: {}", done.stderr);
+    }
 }
 
 #[test]

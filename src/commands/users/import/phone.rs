@@ -12,6 +12,8 @@ const MAINLAND: &str = "86";
 const MAINLAND_DIGITS: usize = 11;
 /// The longest is E.164's, the shortest that of small countries.
 const FOREIGN_DIGITS: std::ops::RangeInclusive<usize> = 4..=15;
+/// What is left of a shorter number behind its country's code would be none.
+const LEAST_BEHIND_A_CODE: usize = 7;
 const COUNTRY_CODE_DIGITS: std::ops::RangeInclusive<usize> = 1..=4;
 /// What people and spreadsheets write between digits, and around them: a tab or an apostrophe keeps
 /// a spreadsheet from taking the number for one.
@@ -33,7 +35,7 @@ pub fn parse(
     let text = digits(text)?;
     let (country_code, pure) = match (text.strip_prefix('+'), country_code) {
         (None, None | Some(MAINLAND)) => (MAINLAND, without_mainland_code(&text)),
-        (None, Some(code)) => (code, text.as_str()),
+        (None, Some(code)) => (code, national(&text, code)?),
         (Some(digits), Some(code)) => {
             (code, digits.strip_prefix(code).ok_or("phone begins with another country_code")?)
         }
@@ -61,6 +63,23 @@ pub fn parse(
     })
 }
 
+/// A foreign number without a plus: countries differ in whether a 0 at its beginning is a part of it,
+/// and in many of them a number may begin as the country's own code does.
+fn national<'a>(text: &'a str, code: &str) -> Result<&'a str, &'static str> {
+    if text.starts_with('0') {
+        return Err(
+            "phone begins with 0, which may be no part of it: write + and country_code before it",
+        );
+    }
+    match text.strip_prefix(code) {
+        Some(rest) if rest.len() >= LEAST_BEHIND_A_CODE => Err(
+            "phone begins with its country_code or only looks so: write + before it, and country_code \
+             too where it is not there yet",
+        ),
+        _ => Ok(text),
+    }
+}
+
 /// `86` of `0086`, `086`, `+86` and `86.0`: no calling code begins with 0.
 fn calling_code(text: &str) -> Result<String, &'static str> {
     let code = digits(text)?;
@@ -81,11 +100,13 @@ fn without_mainland_code(text: &str) -> &str {
 /// taken away, but a number that was rounded has lost digits that nobody can give back.
 fn digits(text: &str) -> Result<String, &'static str> {
     let text: String = text.chars().map(half_width).collect();
-    if text.contains(['e', 'E']) {
-        return Err("a spreadsheet has rounded the number: export it as text");
+    if let Some(digits) = scientific(&text) {
+        return digits.ok_or("a spreadsheet has rounded the number: export it as text");
     }
     // How a column of numbers with a fraction shows a whole one.
     let text = text.strip_suffix(".0").unwrap_or(&text);
+    // A 0 that is only dialled inside of the country: +44 (0)7911 …
+    let text = text.replacen("(0)", "", usize::from(text.starts_with('+')));
     let bare: String =
         text.chars().filter(|c| !c.is_whitespace() && !BETWEEN_DIGITS.contains(c)).collect();
     // 00 is how one dials a plus.
@@ -93,6 +114,16 @@ fn digits(text: &str) -> Result<String, &'static str> {
         Some(rest) if !rest.is_empty() => format!("+{rest}"),
         _ => bare,
     })
+}
+
+/// `1.3580006666E+10`: its digits, if all of them are there.
+fn scientific(text: &str) -> Option<Option<String>> {
+    let (mantissa, exponent) = text.split_once(['e', 'E'])?;
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let exponent: usize = exponent.strip_prefix('+').unwrap_or(exponent).parse().ok()?;
+    let is_number = is_digits(whole, 1..=1) && fraction.bytes().all(|byte| byte.is_ascii_digit());
+    let is_whole = fraction.len() == exponent;
+    is_number.then(|| is_whole.then(|| format!("{whole}{fraction}")))
 }
 
 /// Chinese keyboards write digits as wide as characters.

@@ -1,7 +1,7 @@
 //! The file of rows that cannot be imported: the line, the reason, and the row as it was.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead as _, BufReader, BufWriter};
+use std::io::{self, BufRead as _, BufReader, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -12,62 +12,83 @@ use crate::commands::outcome::Result;
 /// For its owner only: the rows hold keys and phones.
 const MODE: u32 = 0o600;
 const FIRST_COLUMNS: [&str; 2] = ["line", "reason"];
+const STANDARD_OUTPUT: &str = "-";
 
-/// Written anew by each run, and removed where nothing was rejected.
+/// Written from the first rejected row on; where there is none, that of an earlier run goes.
 pub struct Rejects {
     path: PathBuf,
-    writer: Writer<BufWriter<File>>,
-    count: u64,
+    header: ByteRecord,
+    writer: Option<Writer<Box<dyn Write>>>,
 }
 
 impl Rejects {
     /// Beside the input where no path is given. A file that is there is replaced only if it is one
     /// of ours.
-    pub fn create(path: Option<PathBuf>, input: &Path, header: &ByteRecord) -> Result<Self> {
+    pub fn new(path: Option<PathBuf>, input: &Path, header: &ByteRecord) -> Result<Self> {
         let path = path.unwrap_or_else(|| match input == Path::new("-") {
             true => PathBuf::from("stdin.rejected.csv"),
             false => input.with_extension("rejected.csv"),
         });
-        let name = path.display();
-        if !is_ours_or_absent(&path, input).map_err(|error| format!("{name}: {error}"))? {
+        let rejects = Self { path, header: header.clone(), writer: None };
+        let name = rejects.path.display();
+        let is_free = rejects.is_standard_output()
+            || is_ours_or_absent(&rejects.path, input)
+                .map_err(|error| format!("{name}: {error}"))?;
+        if !is_free {
             return Err(format!(
                 "{name} is there already and is no list of rejected rows: choose another --rejects"
             )
             .into());
         }
-        let file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(MODE).open(&path);
-        let file = file.map_err(|error| format!("{name} cannot be written: {error}"))?;
-        let writer = WriterBuilder::new().flexible(true).from_writer(BufWriter::new(file));
-        let mut rejects = Self { path, writer, count: 0 };
-        rejects.write(FIRST_COLUMNS.map(str::as_bytes).into_iter().chain(header))?;
         Ok(rejects)
     }
 
+    /// Then nothing else is for standard output.
+    pub fn is_standard_output(&self) -> bool {
+        self.path == Path::new(STANDARD_OUTPUT)
+    }
+
     pub fn add(&mut self, reason: &str, record: &ByteRecord) -> Result<()> {
-        self.count += 1;
         let line = record.position().map_or(0, csv::Position::line).to_string();
-        self.write([line.as_bytes(), reason.as_bytes()].into_iter().chain(record))
+        let row = [line.as_bytes(), reason.as_bytes()].into_iter().chain(record);
+        let written = match &mut self.writer {
+            Some(writer) => writer.write_record(row),
+            None => self.begin().and_then(|writer| writer.write_record(row)),
+        };
+        written.map_err(|error| self.unwritable(&error).into())
     }
 
     /// The file's name, if there is anything in it.
     pub fn finish(mut self) -> Result<Option<PathBuf>> {
-        let path = self.path.clone();
-        self.writer.flush().map_err(|error| self.unwritable(&error))?;
-        if self.count > 0 {
-            return Ok(Some(path));
+        if let Some(writer) = &mut self.writer {
+            let written = writer.flush();
+            return written
+                .map(|()| Some(self.path.clone()))
+                .map_err(|e| self.unwritable(&e).into());
         }
-        fs::remove_file(&path).map_err(|error| self.unwritable(&error))?;
-        Ok(None)
+        match fs::remove_file(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(self.unwritable(&error).into())
+            }
+            _ => Ok(None),
+        }
     }
 
-    fn write<'a>(&mut self, fields: impl Iterator<Item = &'a [u8]>) -> Result<()> {
-        let written = self.writer.write_record(fields);
-        written.map_err(|error| self.unwritable(&error).into())
+    fn begin(&mut self) -> csv::Result<&mut Writer<Box<dyn Write>>> {
+        let output: Box<dyn Write> = if self.is_standard_output() {
+            Box::new(io::stdout())
+        } else {
+            let mut options = OpenOptions::new();
+            let options = options.write(true).create(true).truncate(true).mode(MODE);
+            Box::new(options.open(&self.path)?)
+        };
+        let mut writer = WriterBuilder::new().flexible(true).from_writer(output);
+        writer.write_record(FIRST_COLUMNS.map(str::as_bytes).into_iter().chain(&self.header))?;
+        Ok(self.writer.insert(writer))
     }
 
     fn unwritable(&self, error: &dyn std::fmt::Display) -> String {
-        format!("{} cannot be written: {error}", self.path.display())
+        format!("{} cannot be written: {error}; choose another --rejects", self.path.display())
     }
 }
 

@@ -8,8 +8,24 @@ use super::table::Columns;
 use crate::store::ImportedRow;
 use crate::values::{OpenId, SessionKey};
 
-/// What exports write where there is no value.
-const NOTHING: &[&str] = &["", "NULL", "null", "\\N", "None", "nil", "undefined", "NaN"];
+/// What exports write where there is no value, in any case.
+const NOTHING: &[&str] = &[
+    "",
+    "null",
+    "(null)",
+    "<null>",
+    "\\n",
+    "none",
+    "nil",
+    "undefined",
+    "nan",
+    "nat",
+    "n/a",
+    "-",
+    "--",
+    "无",
+];
+const OPEN_QUOTE: &str = "a value holds a line break: a quote may be open before it";
 /// Forms of a time beside RFC 3339 and seconds or milliseconds since 1970.
 const TIMES: &[&str] = &[
     "%Y-%m-%d %H:%M:%S%.f",
@@ -31,6 +47,28 @@ const TIMES_WITH_OFFSET: &[&str] =
 const FIRST_YEAR: i32 = 2011;
 /// How far the other server's clock may be ahead of the database's.
 const MAX_FUTURE: TimeDelta = TimeDelta::minutes(5);
+
+/// For clap: `+08:00`, and what people write for it.
+pub fn utc_offset(text: &str) -> Result<FixedOffset, &'static str> {
+    const WRONG: &str = "an offset is written like +08:00 or -05:30";
+    let digits = text.strip_prefix(['+', '-']).ok_or(WRONG)?;
+    let (hours, minutes) = match digits.split_once(':') {
+        Some(parts) => parts,
+        None if digits.len() <= 2 => (digits, "0"),
+        None => digits.split_at_checked(2).ok_or(WRONG)?,
+    };
+    let number = |text: &str, below: i32| {
+        let is_number = (1..=2).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+        let number: i32 = text.parse().ok()?;
+        (is_number && number < below).then_some(number)
+    };
+    let seconds = match (number(hours, 24), number(minutes, 60)) {
+        (Some(hours), Some(minutes)) => hours * 3_600 + minutes * 60,
+        _ => return Err(WRONG),
+    };
+    let seconds = if text.starts_with('-') { -seconds } else { seconds };
+    FixedOffset::east_opt(seconds).ok_or(WRONG)
+}
 
 /// Reads records of one file.
 pub struct Rows {
@@ -55,6 +93,9 @@ impl Rows {
         if record.len() != columns.count {
             return Err("it has more or fewer fields than the first line");
         }
+        if record.iter().any(holds_rows) {
+            return Err(OPEN_QUOTE);
+        }
         let openid = field(record, Some(columns.openid))?.ok_or("openid is missing")?;
         let openid =
             OpenId::parse(openid).ok_or("openid is not 1 to 64 of A-Z, a-z, 0-9, _ and -")?;
@@ -66,12 +107,13 @@ impl Rows {
         };
         let created_at = match field(record, columns.created_at)? {
             None => None,
-            Some(text) if is_no_date(text) => None,
+            Some(text) if is_zero(text) || is_no_date(text) => None,
             Some(text) => Some(self.time(text)?),
         };
         let country_code = field(record, columns.country_code)?;
         let phone = match field(record, columns.phone)? {
             None => None,
+            Some(text) if is_zero(text) => None,
             Some(text) => Some(phone::parse(text, country_code, created_at)?),
         };
         if let Some(phone) = &phone {
@@ -101,10 +143,21 @@ fn field(record: &ByteRecord, column: Option<usize>) -> Result<Option<&str>, &'s
         return Ok(None);
     };
     let text = str::from_utf8(bytes).map_err(|_| "it is not UTF-8")?.trim();
-    if text.contains('\n') {
-        return Err("a value holds a line break: a quote may be open before it");
+    if text.contains(['\n', '\r']) {
+        return Err(OPEN_QUOTE);
     }
-    Ok(Some(text).filter(|text| !NOTHING.contains(text)))
+    let is_nothing = |text: &str| NOTHING.iter().any(|word| text.eq_ignore_ascii_case(word));
+    Ok(Some(text).filter(|text| !is_nothing(text)))
+}
+
+/// Whether a column's value may have swallowed the rows behind it, as a quote before it was not
+/// closed. People write several lines too, and hardly with commas.
+fn holds_rows(value: &[u8]) -> bool {
+    value.iter().any(|byte| matches!(byte, b'\n' | b'\r')) && value.contains(&b',')
+}
+
+fn is_zero(text: &str) -> bool {
+    text.bytes().all(|byte| byte == b'0')
 }
 
 /// What databases and spreadsheets write where there is no date, which is no reason to lose a user.
