@@ -78,6 +78,32 @@ async fn an_answer_before_the_end_of_a_body_closes_the_connection() {
 }
 
 #[actix_rt::test]
+async fn behind_a_body_that_is_too_large_the_connection_is_closed_or_goes_on() {
+    const CHUNK_BYTES: usize = 66 * 1_024;
+    let world = World::new();
+    let server = world.server();
+    let head = "POST /code2Session HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let chunk = format!("{CHUNK_BYTES:x}\r\n{}", "x".repeat(CHUNK_BYTES));
+    let is_closed = |answer: &str| answer.to_lowercase().contains("connection: close");
+
+    let (answer, elapsed) = read_to_end(send(&server, format!("{head}{chunk}")));
+    assert!(answer.starts_with("HTTP/1.1 413") && is_closed(&answer), "{answer}");
+    assert!(elapsed < HEAD_TIME + SLACK, "{elapsed:?}");
+
+    // The rest comes before the answer, behind it, or in between.
+    for _ in 0..20 {
+        let mut stream = send(&server, format!("{head}{chunk}\r\n0\r\n\r\n"));
+        let answer = read_some(&mut stream);
+        assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+        if !is_closed(&answer) {
+            stream.write_all(HEALTHZ.as_bytes()).expect("the server reads");
+            let answer = read_some(&mut stream);
+            assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        }
+    }
+}
+
+#[actix_rt::test]
 async fn a_login_that_was_sent_ahead_is_not_begun() {
     let world = World::new();
     let server = world.server();

@@ -52,7 +52,8 @@ pub(super) async fn body(request: &HttpRequest, payload: Payload) -> Result<Vec<
     let began = progress.map_or_else(Instant::now, |progress| progress.request_began());
     let left = (began + BODY_TIME).saturating_duration_since(Instant::now());
     let body = timeout(left, read(request, payload)).await.map_err(|_| Error::RequestTimeout)?;
-    if let Some(progress) = progress {
+    // Of one that is refused, the rest may still come.
+    if let (Some(progress), Ok(_)) = (progress, &body) {
         progress.body_is_read();
     }
     body
