@@ -19,10 +19,18 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Whether the database is as requests need it, as it was a moment ago.
 pub struct Readiness {
     store: Store,
-    last: Mutex<Option<(Instant, Result<()>)>>,
+    last: Mutex<Option<Asked>>,
     /// Whether the last answer was good, and whether a request has met something else since.
     is_good: AtomicBool,
     is_doubtful: AtomicBool,
+}
+
+struct Asked {
+    at: Instant,
+    answer: Result<()>,
+    /// It was asked before its time, as a request had met something else, and there was nothing new:
+    /// so no doubt counts until the next time.
+    is_confirmed: bool,
 }
 
 impl Readiness {
@@ -38,16 +46,19 @@ impl Readiness {
     /// Who comes while the database is asked waits for that answer.
     async fn now(&self) -> Result<()> {
         let mut last = self.last.lock().await;
-        let is_doubtful = self.is_doubtful.swap(false, Ordering::Relaxed);
-        if let Some((asked, answer)) = last.as_ref()
-            && asked.elapsed() < PAUSE
-            && !is_doubtful
-        {
-            return answer.clone();
+        let is_doubtful = self.is_doubtful.load(Ordering::Relaxed);
+        let is_fresh =
+            |asked: &Asked| asked.at.elapsed() < PAUSE && (asked.is_confirmed || !is_doubtful);
+        if let Some(asked) = last.as_ref().filter(|asked| is_fresh(asked)) {
+            return asked.answer.clone();
         }
         let answer = self.ask().await;
         self.is_good.store(answer.is_ok(), Ordering::Relaxed);
-        *last = Some((Instant::now(), answer.clone()));
+        // What requests met meanwhile is no newer than this answer.
+        self.is_doubtful.store(false, Ordering::Relaxed);
+        let was_good = last.as_ref().map(|asked| asked.answer.is_ok());
+        let is_confirmed = is_doubtful && was_good == Some(answer.is_ok());
+        *last = Some(Asked { at: Instant::now(), answer: answer.clone(), is_confirmed });
         answer
     }
 
