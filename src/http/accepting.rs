@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use actix_rt::net::{TcpListener, UnixListener};
-use actix_rt::time::{sleep, timeout};
+use actix_rt::time::{Instant, sleep, timeout};
 use socket2::{SockFilter, SockRef, Socket, TcpKeepalive};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -22,9 +22,8 @@ const SEND_BUFFER_BYTES: usize = 16 * 1_024;
 const ROOM_PAUSE: Duration = Duration::from_millis(20);
 /// After an error of the system's, such as no file being left.
 const ERROR_PAUSE: Duration = Duration::from_millis(100);
-/// How long what is queued when the listener closes waits for room.
-const LAST_ROOM: Duration = Duration::from_secs(2);
-
+/// How long what is queued when the listener closes waits for room, all of it.
+const LAST_ROOM: Duration = Duration::from_secs(1);
 /// For what is between a connection's first packet and its third, on a slow network.
 const LAST_HANDSHAKES: Duration = Duration::from_millis(500);
 /// A packet filter that drops a connection's first packet (the bit SYN in the flags, byte 13 of a TCP
@@ -70,12 +69,13 @@ impl Acceptor {
         }
         let Self { listener, slots } = self;
         let listener = listener.into_socket()?;
+        let deadline = Instant::now() + LAST_ROOM;
         loop {
             let slot = match slots.take() {
                 Some(slot) => slot,
                 None => {
                     workers.make_room();
-                    match slots.wait(LAST_ROOM).await {
+                    match slots.wait(deadline.saturating_duration_since(Instant::now())).await {
                         Some(slot) => slot,
                         None => break,
                     }
