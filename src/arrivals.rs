@@ -132,7 +132,7 @@ impl Arrivals {
             }
         }
         if !openids.is_empty() {
-            self.store.living_keys(openids).await?.iter().for_each(|key| self.announce(key));
+            self.store.keys_in_rings(openids).await?.iter().for_each(|key| self.announce(key));
         }
         if !codes.is_empty() {
             for code in self.store.stored_codes(codes).await? {

@@ -17,7 +17,7 @@ use super::migrations::{self, SchemaState};
 use super::orphans;
 use super::phones::SavePhones;
 use super::retention;
-use super::rings::{KeyRing, ReadRings};
+use super::rings::{self, KeyRing, ReadRings};
 use super::sessions::{self, KeyId, Login, PurgedBatch, StoredLogin};
 use crate::config::DatabaseConfig;
 use crate::metrics::StoreMetrics;
@@ -98,9 +98,9 @@ impl Store {
         self.ask(&self.codes, code, budget).await
     }
 
-    /// The living keys of these users.
-    pub async fn living_keys(&self, openids: Vec<OpenId>) -> Result<Vec<KeyId>> {
-        self.read(&mut Budget::new(), move |connection| sessions::living_keys(connection, &openids))
+    /// The keys that would be tried for these users.
+    pub async fn keys_in_rings(&self, openids: Vec<OpenId>) -> Result<Vec<KeyId>> {
+        self.read(&mut Budget::new(), move |connection| rings::keys_in_rings(connection, &openids))
             .await
     }
 

@@ -10,6 +10,7 @@ use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
 
 use super::connection::{MAX_BATCH, Statement};
+use super::sessions::KeyId;
 use super::sql::{OneOf, UtcNow};
 use super::users::{PHONE_COLUMNS, PhoneRow, User, read_phone};
 use crate::schema::{sessions, users};
@@ -61,6 +62,26 @@ impl Statement for ReadRings {
         let rings = read_rings(connection, distinct.into_iter().collect())?;
         Ok(openids.iter().map(|openid| rings.get(openid.as_str()).cloned()).collect())
     }
+}
+
+/// The keys in the rings of these users.
+pub(super) fn keys_in_rings(
+    connection: &mut MysqlConnection,
+    openids: &[OpenId],
+) -> QueryResult<Vec<KeyId>> {
+    let mut keys = Vec::new();
+    for openids in openids.chunks(MAX_BATCH) {
+        let rings = read_rings(connection, openids.iter().map(OpenId::as_str).collect())?;
+        for openid in openids {
+            let ring = rings.get(openid.as_str()).into_iter().flat_map(|ring| &ring.keys);
+            let id = |key: &RingKey| KeyId {
+                openid: openid.clone(),
+                fingerprint: key.fingerprint.clone(),
+            };
+            keys.extend(ring.map(id));
+        }
+    }
+    Ok(keys)
 }
 
 /// A key's text and fingerprint, when it was first and last brought, and now.

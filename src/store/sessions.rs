@@ -4,8 +4,7 @@ use chrono::NaiveDateTime;
 use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
 
-use super::connection::MAX_BATCH;
-use super::sql::{KeyIsExpired, OneOf, UtcNow};
+use super::sql::{KeyIsExpired, UtcNow};
 use super::transaction::transaction;
 use crate::schema::sessions;
 use crate::values::{CodeHash, Fingerprint, OpenId, SealedKey, UnionId};
@@ -54,24 +53,6 @@ pub struct StoredLogin {
 pub struct PurgedBatch {
     pub removed: usize,
     pub may_be_more: bool,
-}
-
-/// The living keys of these users.
-pub(super) fn living_keys(
-    connection: &mut MysqlConnection,
-    openids: &[OpenId],
-) -> QueryResult<Vec<KeyId>> {
-    let mut keys = Vec::new();
-    for openids in openids.chunks(MAX_BATCH) {
-        let openids = openids.iter().map(OpenId::as_str).collect();
-        let found: Vec<(String, String)> = sessions::table
-            .filter(OneOf::new(sessions::openid, openids))
-            .filter(sessions::expires_at.gt(UtcNow))
-            .select((sessions::openid, sessions::key_fingerprint))
-            .load(connection)?;
-        keys.extend(found.into_iter().filter_map(read_key_id));
-    }
-    Ok(keys)
 }
 
 pub(super) fn stored_login(

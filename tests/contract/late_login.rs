@@ -291,3 +291,32 @@ async fn more_waiting_taps_than_there_is_room_for_are_told_to_come_back() {
     page.post_phone(&last.0, &last.2).await.assert_error(503, 50301, "busy", false);
     page.log_in(&world, "bob").await;
 }
+
+#[actix_rt::test]
+async fn a_user_with_more_keys_than_are_tried_waits_without_being_read_again_and_again() {
+    const KEYS: u32 = 17;
+    /// Before the wait and after it, and one for luck.
+    const READS: f64 = 3.0;
+    let ring_reads = r#"wxauth_store_batch_size_count{statement="key_ring"}"#;
+    let world = World::new();
+    let server = world.server_with(&[METRICS, ("LOGIN_GRACE_MS", "2000")]);
+    let page = server.client();
+    let openid = page.log_in(&world, "alice").await;
+    world.database.execute(&format!(
+        "INSERT INTO sessions (openid, key_fingerprint, session_key, code_hash, code_brought_at,
+                               first_seen_at, issued_at, expires_at)
+         SELECT openid, LPAD(number, 16, '0'), session_key, UNHEX(SHA2(number, 256)), code_brought_at,
+                first_seen_at, issued_at, expires_at
+         FROM sessions, {} WHERE number > 1",
+        numbers(KEYS)
+    ));
+    let metrics = Reader::of(&server);
+    let before = Reader::value(&metrics.text().await, ring_reads);
+
+    world.wechat.login("bob");
+    let foreign = world.wechat.phone("bob");
+    page.post_phone(&openid, &foreign).await.assert_error(401, 40103, "decrypt_failed", true);
+
+    let reads = Reader::value(&metrics.text().await, ring_reads) - before;
+    assert!(reads <= READS, "{reads} reads of one ring");
+}
