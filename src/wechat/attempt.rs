@@ -9,11 +9,11 @@ use super::exchange::{ExchangeError, Session};
 pub(super) enum Attempt {
     Session(Session),
     Refusal(Refusal),
-    /// An answer that holds neither a session nor an errcode.
+    /// An answer that holds neither a session nor an errcode, or does not come with 200.
     Unusable(String),
     /// Nothing was sent, as no connection came about.
     NoConnection(String),
-    /// A connection that broke after the request may have been sent, or HTTP that is not WeChat's.
+    /// A connection that broke after the request may have been sent, or what is not HTTP.
     Transport(String),
     /// The request may have been sent, and no answer came.
     Timeout,

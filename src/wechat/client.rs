@@ -230,11 +230,12 @@ async fn send(sending: &Rc<Sending>, client: &awc::Client, url: &str) -> Result<
     let sent = sending.run(client.get(url).send()).await;
     let mut response = sent.map_err(|error| no_answer(&error))?;
     let status = response.status();
+    // Also one that is not used, as a connection is kept only behind a whole answer.
+    let body = response.body().limit(MAX_ANSWER_BYTES).await;
     // Good and bad answers alike come with 200.
     if status.as_u16() != 200 {
-        return Err(Attempt::Transport(format!("WeChat answered HTTP {status}")));
+        return Err(Attempt::Unusable(format!("WeChat answered HTTP {status}")));
     }
-    let body = response.body().limit(MAX_ANSWER_BYTES).await;
     let body =
         body.map_err(|error| Attempt::Transport(format!("WeChat's answer broke off: {error}")))?;
     Ok(Fetched { date: response.headers().get(DATE).cloned(), body })

@@ -50,6 +50,11 @@ impl Relay {
         Self { address, inside }
     }
 
+    /// How many it has passed on, unless it was cut.
+    pub fn connections(&self) -> usize {
+        self.inside.streams.lock().expect("no thread panics").len() / 2
+    }
+
     pub fn address(&self) -> String {
         self.address.to_string()
     }

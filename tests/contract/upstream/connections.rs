@@ -1,5 +1,7 @@
 //! Connections to WeChat are kept alive, and may be dead when the next login needs one.
 
+use wxauth_sandbox::Fault;
+
 use crate::harness::{Client, Relay, Server, World};
 
 /// Connections that are kept, as so many exchanges were under way at once.
@@ -86,4 +88,21 @@ async fn a_login_that_gets_no_turn_in_time_consumes_nothing_and_may_come_again()
     for code in queued.iter().take(3) {
         page.post_code(code).await.assert_ok();
     }
+}
+
+#[actix_rt::test]
+async fn a_whole_answer_that_nobody_can_use_costs_no_connection() {
+    let world = World::new();
+    let (server, relay) = server_behind_a_relay(&world);
+    let page = server.client();
+    page.log_in(&world, "alice").await;
+
+    for fault in [Fault::ServerError, Fault::Redirect, Fault::Html] {
+        world.wechat.fail_next(fault, 1);
+        let code = world.wechat.login("alice");
+        page.post_code(&code).await.assert_error(502, 50200, "wechat_error", false);
+    }
+    page.log_in(&world, "alice").await;
+
+    assert_eq!(relay.connections(), 1, "each exchange went out on the first");
 }
