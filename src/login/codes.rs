@@ -1,10 +1,12 @@
 //! What this process knows of the codes it has met, so that a code posted twice is exchanged once.
 //! No I/O.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::error::{Error, Result};
@@ -19,10 +21,9 @@ const REFUSAL_LIFETIME: Duration = Duration::from_secs(30);
 /// Logins under way at once: the exchange and the store. A code that WeChat refused is not under
 /// way any more, or made-up ones would take the places of others.
 const MAX_RUNNING: usize = 2_048;
-/// Codes that are over, some 400 bytes each. An older one is asked of WeChat again, and then found
-/// in the database. Less than half of what 16,384 places of a hash table hold: one that is fuller
-/// doubles as entries come and go.
-const MAX_REMEMBERED: usize = 7_000;
+/// Codes that are over, of each kind, some 400 bytes each. An older one is asked of WeChat again, and
+/// then found in the database.
+const MAX_REMEMBERED: u64 = 7_000;
 
 /// What came of a code, for all who posted it.
 pub type Outcome = Result<StoredLogin>;
@@ -38,22 +39,21 @@ pub struct Waited {
 }
 
 /// The memory; clones share it.
+///
+/// Each kind of what is left of a code has a memory of its own: made-up codes, which anybody can post by
+/// the thousand, push out no session that WeChat gives only once.
 #[derive(Clone)]
-pub struct Codes {
-    memory: Arc<Mutex<Memory>>,
+pub struct Codes(Arc<Inside>);
+
+struct Inside {
+    running: Mutex<HashMap<CodeHash, watch::Receiver<Option<Told>>>>,
+    exchanged: Cache<CodeHash, Session>,
+    stored: Cache<CodeHash, ()>,
+    refused: Cache<CodeHash, Error>,
     places: Arc<Semaphore>,
 }
 
-#[derive(Default)]
-struct Memory {
-    running: HashMap<CodeHash, watch::Receiver<Option<Told>>>,
-    over: HashMap<CodeHash, Over>,
-    /// The codes in `over`, oldest first, with the time that tells a newer entry of a code apart.
-    oldest_first: VecDeque<(Instant, CodeHash)>,
-}
-
 /// What is left of a code.
-#[derive(Clone)]
 pub enum Ended {
     /// WeChat gave a session that the store could not take.
     Exchanged(Session),
@@ -61,11 +61,6 @@ pub enum Ended {
     Stored,
     /// WeChat refused it.
     Refused(Error),
-}
-
-struct Over {
-    since: Instant,
-    ended: Ended,
 }
 
 /// What to do about a code.
@@ -82,63 +77,64 @@ pub enum Begin {
 
 impl Codes {
     pub fn new() -> Self {
-        Self { memory: Arc::default(), places: Arc::new(Semaphore::new(MAX_RUNNING)) }
+        Self(Arc::new(Inside {
+            running: Mutex::default(),
+            exchanged: memory(CODE_LIFETIME),
+            stored: memory(CODE_LIFETIME),
+            refused: memory(REFUSAL_LIFETIME),
+            places: Arc::new(Semaphore::new(MAX_RUNNING)),
+        }))
     }
 
     /// Looks a code up, and marks it as running if nobody works on it.
     pub fn begin(&self, code: CodeHash) -> Result<Begin> {
-        let mut memory = self.lock();
-        if let Some(outcome) = memory.running.get(&code) {
+        let mut running = self.lock();
+        if let Some(outcome) = running.get(&code) {
             return Ok(Begin::Join(outcome.clone()));
         }
-        let exchanged = match memory.ended(&code) {
-            Some(Ended::Stored) => return Ok(Begin::Repeated),
-            Some(Ended::Refused(error)) => return Ok(Begin::Refused(error)),
-            Some(Ended::Exchanged(session)) => Some(session),
-            None => None,
-        };
-        let place = Arc::clone(&self.places).try_acquire_owned();
+        if self.0.stored.contains_key(&code) {
+            return Ok(Begin::Repeated);
+        }
+        if let Some(error) = self.0.refused.get(&code) {
+            return Ok(Begin::Refused(error));
+        }
+        let place = Arc::clone(&self.0.places).try_acquire_owned();
         let place = Some(place.map_err(|_| Error::Busy("the queue of logins"))?);
         let (outcome, receiver) = watch::channel(None);
-        memory.running.insert(code, receiver);
-        Ok(Begin::Run(Run { codes: self.clone(), code, place, outcome, is_over: false }, exchanged))
+        running.insert(code, receiver);
+        let run = Run { codes: self.clone(), code, place, outcome, is_over: false };
+        Ok(Begin::Run(run, self.0.exchanged.get(&code)))
     }
 
     /// How many logins are under way.
     pub fn running(&self) -> usize {
-        self.lock().running.len()
+        self.lock().len()
+    }
+
+    fn remember(&self, code: CodeHash, ended: Ended) {
+        match ended {
+            Ended::Exchanged(session) => self.0.exchanged.insert(code, session),
+            Ended::Stored => {
+                self.0.exchanged.invalidate(&code);
+                self.0.stored.insert(code, ());
+            }
+            Ended::Refused(error) => self.0.refused.insert(code, error),
+        }
     }
 
     /// The memory is whole after every step, so a thread that panicked left nothing half done.
-    fn lock(&self) -> MutexGuard<'_, Memory> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<CodeHash, watch::Receiver<Option<Told>>>> {
+        self.0.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Memory {
-    fn ended(&self, code: &CodeHash) -> Option<Ended> {
-        let over = self.over.get(code)?;
-        let lifetime = match over.ended {
-            Ended::Refused(_) => REFUSAL_LIFETIME,
-            Ended::Exchanged(_) | Ended::Stored => CODE_LIFETIME,
-        };
-        (over.since.elapsed() < lifetime).then(|| over.ended.clone())
-    }
-
-    fn remember(&mut self, code: CodeHash, ended: Ended) {
-        let since = Instant::now();
-        self.over.insert(code, Over { since, ended });
-        self.oldest_first.push_back((since, code));
-        while let Some((since, code)) = self.oldest_first.front().copied() {
-            if self.oldest_first.len() <= MAX_REMEMBERED && since.elapsed() < CODE_LIFETIME {
-                break;
-            }
-            self.oldest_first.pop_front();
-            if self.over.get(&code).is_some_and(|over| over.since == since) {
-                self.over.remove(&code);
-            }
-        }
-    }
+/// Where it is full, the oldest give way: moka's own choice would turn new ones away.
+fn memory<T: Clone + Send + Sync + 'static>(lifetime: Duration) -> Cache<CodeHash, T> {
+    Cache::builder()
+        .max_capacity(MAX_REMEMBERED)
+        .time_to_live(lifetime)
+        .eviction_policy(EvictionPolicy::lru())
+        .build()
 }
 
 /// The right and the duty to tell what came of a code. Dropping it tells that nothing did.
@@ -166,12 +162,12 @@ impl Run {
     /// In the same instant the code stops running, before anybody hears of it: who posts it again
     /// on hearing gets what is true then.
     pub fn end(mut self, told: Told, left: Option<Ended>) {
-        let mut memory = self.codes.lock();
-        memory.running.remove(&self.code);
+        let mut running = self.codes.lock();
+        running.remove(&self.code);
         if let Some(ended) = left {
-            memory.remember(self.code, ended);
+            self.codes.remember(self.code, ended);
         }
-        drop(memory);
+        drop(running);
         self.is_over = true;
         self.outcome.send_replace(Some(told));
     }
@@ -180,7 +176,39 @@ impl Run {
 impl Drop for Run {
     fn drop(&mut self) {
         if !self.is_over {
-            self.codes.lock().running.remove(&self.code);
+            self.codes.lock().remove(&self.code);
         }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::expect_used, reason = "a test that cannot go on panics")]
+mod tests {
+    use super::*;
+    use crate::values::{LoginCode, OpenId, SessionKey};
+
+    fn hash(number: u64) -> CodeHash {
+        LoginCode::parse(&format!("made-up-{number}")).expect("a code").hash()
+    }
+
+    #[test]
+    fn refused_codes_push_out_no_session_that_could_not_be_stored() {
+        let codes = Codes::new();
+        let session = Session {
+            openid: OpenId::parse("oAlice").expect("an openid"),
+            session_key: SessionKey::parse("Y2FuYXJ5LXNlc3Npb24tMQ==").expect("a key"),
+            unionid: None,
+        };
+        codes.remember(hash(0), Ended::Exchanged(session));
+        for number in 1..=3 * MAX_REMEMBERED {
+            codes.remember(hash(number), Ended::Refused(Error::CodeRejected(String::new())));
+        }
+        codes.0.refused.run_pending_tasks();
+
+        assert!(codes.0.refused.entry_count() <= MAX_REMEMBERED);
+        assert!(matches!(codes.begin(hash(3 * MAX_REMEMBERED)), Ok(Begin::Refused(_))));
+        assert!(matches!(codes.begin(hash(0)), Ok(Begin::Run(_, Some(_)))));
+        codes.remember(hash(0), Ended::Stored);
+        assert!(matches!(codes.begin(hash(0)), Ok(Begin::Repeated)));
     }
 }
