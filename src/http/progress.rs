@@ -31,7 +31,7 @@ pub struct Progress {
     bytes: Cell<usize>,
     end_of_head: Cell<EndOfHead>,
     end_of_chunks: Cell<EndOfChunks>,
-    /// Those of them that came behind the head, if its end was seen.
+    /// The bytes that came behind the head, if its end was seen.
     behind_head: Cell<Option<usize>>,
     /// What is still to come of the body, where that is known.
     body_left: Cell<Option<usize>>,
@@ -119,8 +119,8 @@ impl Progress {
         }
     }
 
-    /// Since when the connection waits for its caller, whose turn it is; of those that wait for a
-    /// further request, only where nothing else `is_scarce`.
+    /// Since when the connection waits for its caller, whose turn it is; where it only waits for a
+    /// further request, if that counts.
     pub fn waits_since(&self, even_if_idle: bool) -> Option<Instant> {
         match self.phase.get() {
             Phase::New | Phase::Head | Phase::Body => Some(self.since.get()),

@@ -1,6 +1,7 @@
 //! Session keys at rest: sealed on their way into the store, opened on their way out.
 //!
-//! The store keeps and joins texts, and knows neither what they look like nor a secret. A stored key
+//! The server's statements keep and join texts; commands that import or re-encrypt hand their [`Sealer`]
+//! down. A stored key
 //! that does not open is a key that opens no data: it fails no request by itself.
 
 mod sealer;

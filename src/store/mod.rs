@@ -1,7 +1,7 @@
 //! diesel: one file a table. Knows no HTTP and no WeChat.
 //!
-//! Every statement works on MySQL 5.6 and at the server's default isolation level; every write can
-//! be run again after any error. [`connection`] says who owns a connection, [`admin`] holds what
+//! Every statement works on MySQL 5.6 and at REPEATABLE READ, which each connection sets; every write
+//! can be run again after any error. [`connection`] says who owns a connection, [`admin`] holds what
 //! only commands ask.
 
 mod admin;

@@ -90,11 +90,6 @@ async fn a_head_that_is_too_long_holds_no_more_than_there_is_room_for() {
     assert!(elapsed < HEAD_TIME + SLACK);
 }
 
-/// 900 are more than is read at once; what is read is decoded before the first is answered.
-/// Empty lines in a body are no end of it, wherever packets part it.
-/// What comes later would be taken for the next request.
-/// Its caller hears that the connection closes, and posts it again on another one.
-/// Decoded requests are some kilobytes each, and an answer can take a second.
 #[actix_rt::test]
 async fn who_never_reads_an_answer_is_closed() {
     let world = World::new();

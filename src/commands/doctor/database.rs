@@ -98,7 +98,7 @@ fn examine(config: &DatabaseConfig, found: &Sender<Finding>) {
         (false, _) => Finding::skipped(SESSION_KEYS, "migrations are not current"),
     });
     let asked = Utc::now();
-    tell(match direct.utc_now() {
+    tell(match direct.now() {
         Ok(theirs) => {
             let half = (Utc::now() - asked) / 2;
             clock(CLOCK, "the database's", (theirs.and_utc() - asked - half).num_seconds())

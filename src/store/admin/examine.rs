@@ -1,6 +1,5 @@
 //! What `wxauth doctor` asks the database about itself; it changes nothing.
 
-use chrono::NaiveDateTime;
 use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
@@ -9,7 +8,6 @@ use super::direct::Direct;
 use crate::config::DatabaseConfig;
 use crate::store::connection::deviations;
 use crate::store::error::{Result, StoreError};
-use crate::store::sql::UtcNow;
 
 /// Every table of `schema.rs`, with a column of it that an update may name.
 pub(super) const TABLES: [(&str, &str); 5] = [
@@ -99,11 +97,6 @@ impl Direct {
     /// What of our session is not as it was set: `autocommit is OFF, not ON`.
     pub fn session_deviations(&mut self) -> Result<Vec<String>> {
         self.run(deviations)
-    }
-
-    /// The database's clock, UTC.
-    pub fn utc_now(&mut self) -> Result<NaiveDateTime> {
-        self.run(|connection| diesel::select(UtcNow).get_result(connection))
     }
 
     /// What is odd about our tables.
