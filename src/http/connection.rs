@@ -69,7 +69,8 @@ impl Connection {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let mut part = (&mut self.stream).take(self.progress.bytes_at_once() as u64);
+        let most = self.progress.bytes_at_once().max(1);
+        let mut part = (&mut self.stream).take(most as u64);
         Pin::new(&mut part).poll_read(cx, buffer)
     }
 
@@ -106,6 +107,11 @@ impl Connection {
 
     /// Nothing has come. Ready is the end of the stream.
     fn wait_for_caller(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.progress.reader_waits();
+        if self.progress.phase.get() == Phase::Body {
+            // It may be answered before more comes, and this is the end of the stream then.
+            self.progress.reader.replace(Some(cx.waker().clone()));
+        }
         if self.progress.phase.get() == Phase::Idle && self.stopping.is_at(Stage::IdleEnds) {
             return Poll::Ready(Ok(()));
         }
@@ -144,10 +150,14 @@ impl AsyncRead for Connection {
             return this.wait_for_request(cx);
         }
         if this.progress.is_long() && this.progress.is_looked_at.replace(true) {
-            // It was looked at, and is still no whole head.
+            // It was looked at, and is still no whole head: a byte that may stand nowhere in one has
+            // HTTP's reader refuse it, where the end of the stream would leave it without an answer.
+            this.progress.is_over.set(true);
+            buffer.put_slice(b"\0");
             return Poll::Ready(Ok(()));
         }
-        if this.progress.is_long() || this.progress.has_plenty.take() {
+        if this.progress.is_long() || this.progress.has_plenty() {
+            this.progress.reader_waits();
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -159,7 +169,8 @@ impl AsyncRead for Connection {
             }
         } else {
             let mut held = mem::take(&mut this.held);
-            this.held = held.split_off(held.len().min(buffer.remaining()));
+            let most = this.progress.bytes_at_once().max(1).min(buffer.remaining());
+            this.held = held.split_off(held.len().min(most));
             buffer.put_slice(&held);
         }
         this.hand_on(cx, buffer, filled)

@@ -8,7 +8,7 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING,
+    CACHE_CONTROL, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE,
 };
 use actix_web::http::{ConnectionType, Uri};
 use actix_web::middleware::Next;
@@ -55,6 +55,7 @@ impl Edge {
         if let Some(progress) = &progress {
             progress.request_begins(content_length(request.headers()));
         }
+        let is_last = request.headers().contains_key(UPGRADE);
 
         let answer = tokio::select! {
             biased;
@@ -63,7 +64,7 @@ impl Edge {
             () = self.stopping.reached(Stage::LastAnswers) => Err(Error::Stopping),
         };
 
-        let is_over = progress.is_some_and(|progress| progress.request_is_answered());
+        let is_over = progress.is_some_and(|progress| progress.request_is_answered(is_last));
         let error = answer.as_ref().map_or_else(Some, error_in);
         match error {
             Some(Error::DatabaseUnavailable(_)) => self.readiness.heard(false),

@@ -3,7 +3,7 @@
 //! HTTP's reader finds them too, and whatever it takes for an end is one here: what comes behind is
 //! not for it yet.
 
-use memchr::memchr_iter;
+use memchr::{memchr_iter, memchr2_iter};
 
 /// The end of a head: an empty line behind a line that is not. Lines end with or without a carriage
 /// return.
@@ -50,6 +50,19 @@ impl Came {
             _ => Self::Text,
         }
     }
+}
+
+/// Whether `chunked` stands somewhere in this head, in any case.
+pub(super) fn names_chunks(head: &[u8]) -> bool {
+    const BEFORE: &[u8] = b"chun";
+    const BEHIND: &[u8] = b"ed";
+    // A letter that is rare in heads.
+    memchr2_iter(b'k', b'K', head).any(|at| {
+        let before = at.checked_sub(BEFORE.len()).and_then(|start| head.get(start..at));
+        let behind = head.get(at + 1..at + 1 + BEHIND.len());
+        before.is_some_and(|before| before.eq_ignore_ascii_case(BEFORE))
+            && behind.is_some_and(|behind| behind.eq_ignore_ascii_case(BEHIND))
+    })
 }
 
 /// The end of a body in chunks.
@@ -169,6 +182,17 @@ mod tests {
             ("0\r\nTrailer: x\r\n", None),
         ] {
             assert_eq!(end_of_chunks(&[bytes.as_bytes()]), expected, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn a_head_that_names_chunks_is_noticed() {
+        for head in ["Transfer-Encoding: chunked\r\n", "transfer-encoding:CHUNKED", "kchunkchunkeD"]
+        {
+            assert!(names_chunks(head.as_bytes()), "{head}");
+        }
+        for head in ["", "k", "Cookie: kkk", "chunk", "chunke", "hunked", "Keep-Alive: ok"] {
+            assert!(!names_chunks(head.as_bytes()), "{head}");
         }
     }
 

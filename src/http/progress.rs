@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use actix_rt::time::Instant;
 
-use super::ends::{EndOfChunks, EndOfHead};
+use super::ends::{EndOfChunks, EndOfHead, names_chunks};
 
 /// What a head may take: pages send a kilobyte in one packet.
 pub const HEAD_TIME: Duration = Duration::from_secs(5);
@@ -17,11 +17,11 @@ pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// Bytes of a head, with what came behind it in the same packets. Room for the longest data in a
 /// query, and for the headers that proxies add.
 const MAX_HEAD_BYTES: usize = 16 * 1_024;
-/// What is read at once: pages send less.
+/// What is read at once: pages send less. Whoever sends more of a body is looked at before more is read,
+/// as there may be no room for it; and HTTP's reader makes its buffer no larger.
 const MAX_BYTES_AT_ONCE: usize = 4 * 1_024;
-/// The same of a body. Whoever sends more of it is looked at before more is read, as there may be no
-/// room for it.
-const MAX_BODY_BYTES_AT_ONCE: usize = 16 * 1_024;
+/// The same of a body in chunks, for each of which HTTP's reader keeps 32 bytes, however small it is.
+const MAX_CHUNKED_BYTES_AT_ONCE: usize = 512;
 
 /// What a connection is at: shared by its stream and the requests on it.
 pub struct Progress {
@@ -39,8 +39,8 @@ pub struct Progress {
     pub(super) held: Cell<usize>,
     /// Whether a head that is as long as one may be was looked at.
     pub(super) is_looked_at: Cell<bool>,
-    /// Whether so much of a body was handed on that it is to be looked at before more is.
-    pub(super) has_plenty: Cell<bool>,
+    /// Bytes that were handed on since HTTP's reader last let others work.
+    at_once: Cell<usize>,
     /// Whether the next head began to come before this request was answered.
     has_next: Cell<bool>,
     /// Whether the stream ends here, as the connection closes.
@@ -75,7 +75,7 @@ impl Progress {
             body_left: Cell::default(),
             held: Cell::default(),
             is_looked_at: Cell::default(),
-            has_plenty: Cell::default(),
+            at_once: Cell::default(),
             has_next: Cell::default(),
             is_over: Cell::default(),
             reader: RefCell::default(),
@@ -103,11 +103,11 @@ impl Progress {
         self.phase.set(Phase::Work);
     }
 
-    /// Returns whether the next head began to come before, now or ever, or a part of the body has not
-    /// come. Then no more is read, and the connection is to be closed.
-    pub fn request_is_answered(&self) -> bool {
+    /// Returns whether it `is_last`, or the next head began to come before, now or ever, or a part of the
+    /// body has not come. Then no more is read, and the connection is to be closed.
+    pub fn request_is_answered(&self, is_last: bool) -> bool {
         let has_next = self.has_next.take() || self.held.get() > 0;
-        self.is_over.set(self.is_over.get() || has_next || !self.is_whole());
+        self.is_over.set(self.is_over.get() || is_last || has_next || !self.is_whole());
         self.enter(if has_next { Phase::Head } else { Phase::Idle });
         self.wake_reader();
         self.is_over.get()
@@ -155,12 +155,22 @@ impl Progress {
         self.bytes.set(self.bytes.get() + count);
         let is_cut = count < bytes.len();
         self.has_next.set(self.has_next.get() || (is_cut && self.is_whole()));
-        self.has_plenty.set(count == MAX_BODY_BYTES_AT_ONCE);
+        self.at_once.set(self.at_once.get() + count);
         count
     }
 
-    /// A page's body comes with its head, and both are handed on; where another end of a head is behind
-    /// this one's, it is not known yet what that is.
+    /// Whether so much of a body was handed on that it is to be looked at before more is.
+    pub(super) fn has_plenty(&self) -> bool {
+        self.phase.get() == Phase::Body && self.bytes_at_once() == 0
+    }
+
+    /// HTTP's reader waits, and all else has its turn.
+    pub(super) fn reader_waits(&self) {
+        self.at_once.set(0);
+    }
+
+    /// A page's body comes with its head in one packet, and both are handed on. Where another end of a
+    /// head is behind this one's, or chunks may be, it is not known yet what that is.
     fn head_came(&self, bytes: &[u8]) -> usize {
         let mut end_of_head = self.end_of_head.get();
         let end = end_of_head.find(bytes);
@@ -169,7 +179,9 @@ impl Progress {
             return bytes.len();
         };
         let mut behind = bytes.get(end..).unwrap_or_default();
-        if EndOfHead::default().find(behind).is_some() {
+        let is_one_packet = self.bytes.get() == 0;
+        let head = bytes.get(..end).unwrap_or_default();
+        if !is_one_packet || names_chunks(head) || EndOfHead::default().find(behind).is_some() {
             behind = &[];
         }
         let mut end_of_chunks = EndOfChunks::default();
@@ -218,11 +230,14 @@ impl Progress {
         }
     }
 
+    /// How many may be handed on before all else has its turn.
     pub(super) fn bytes_at_once(&self) -> usize {
-        match self.phase.get() {
-            Phase::Body if !self.is_whole() => MAX_BODY_BYTES_AT_ONCE,
-            _ => MAX_BYTES_AT_ONCE,
-        }
+        let most = match (self.phase.get(), self.body_left.get()) {
+            (Phase::Body, None) => MAX_CHUNKED_BYTES_AT_ONCE,
+            (Phase::Body, Some(1..)) => MAX_BYTES_AT_ONCE,
+            _ => return MAX_BYTES_AT_ONCE,
+        };
+        most.saturating_sub(self.at_once.get())
     }
 
     /// Whether the head that is coming is as long as one may be.

@@ -66,13 +66,88 @@ async fn a_body_has_ten_seconds_from_its_head() {
     let world = World::new();
     let server = world.server();
 
+    let chunked = |chunks: &str| {
+        format!(
+            "POST /code2Session HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}"
+        )
+        .into_bytes()
+    };
     let begun = Instant::now();
-    let (answer, _) = read_to_end(send(&server, half_a_body(100)));
+    let streams: Vec<_> = [half_a_body(100)]
+        .into_iter()
+        .chain(["", "5", "5\r\n{", "1\r\n{\r\n"].map(chunked))
+        .map(|bytes| send(&server, bytes))
+        .collect();
 
-    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
-    assert!(answer.contains("request_timeout"), "{answer}");
-    let elapsed = begun.elapsed();
-    assert!(elapsed >= BODY_TIME && elapsed < BODY_TIME + SLACK, "{elapsed:?}");
+    for stream in streams {
+        let (answer, _) = read_to_end(stream);
+        assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+        assert!(answer.contains("request_timeout"), "{answer}");
+        let elapsed = begun.elapsed();
+        assert!(elapsed >= BODY_TIME && elapsed < BODY_TIME + SLACK, "{elapsed:?}");
+    }
+}
+
+#[actix_rt::test]
+async fn bodies_in_tiny_chunks_are_read_and_hold_no_more_than_others() {
+    const CALLERS: usize = 500;
+    const MAX_MIB: u64 = 96;
+    let world = World::new();
+    let server = world.server();
+    let chunks = |body: &str| {
+        body.chars().fold(String::new(), |all, c| all + "1\r\n" + &c.to_string() + "\r\n")
+    };
+    let head = "POST /code2Session HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: Chunked\r\n\r\n";
+    let code = world.wechat.login("alice");
+    let body = json!({"x": "x".repeat(8_000), "jsCode": code}).to_string();
+
+    let whole = format!("{head}{}0\r\n\r\n", chunks(&body));
+    let answer = read_some(&mut send(&server, whole));
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    // The head in two parts, and what it says of chunks too.
+    let half = [head, &chunks(&"x".repeat(8_000))].concat();
+    let streams: Vec<_> = (0..CALLERS)
+        .map(|number| {
+            let (part, rest) = half.split_at(if number % 2 == 0 { 0 } else { head.len() - 8 });
+            let mut stream = send(&server, part);
+            stream.write_all(rest.as_bytes()).expect("the server reads");
+            stream
+        })
+        .collect();
+    for stream in streams {
+        let (answer, _) = read_to_end(stream);
+        assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    }
+
+    let resident = peak_memory_mib(server.pid());
+    assert!(resident < MAX_MIB, "{resident} MiB");
+    println!("{resident} MiB with {CALLERS} callers");
+}
+
+#[actix_rt::test]
+async fn who_asks_for_another_protocol_is_answered_in_this_one() {
+    let world = World::new();
+    let server = world.server();
+    let code = world.wechat.login("alice");
+    let body = json!({"jsCode": code}).to_string();
+    let length = body.len();
+
+    for upgrade in ["websocket", "WebSocket\r\nConnection: Upgrade", "h2c\r\nConnection: Upgrade"] {
+        let begun = Instant::now();
+        let request = format!(
+            "POST /code2Session HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\
+             Upgrade: {upgrade}\r\n\r\n{body}{HEALTHZ}"
+        );
+        let (answer, _) = read_to_end(send(&server, request));
+        assert!(answer.starts_with("HTTP/1.1 200"), "{upgrade}: {answer}");
+        assert_eq!(answer.matches("HTTP/1.1").count(), 1, "{upgrade}: {answer}");
+        assert!(begun.elapsed() < BODY_TIME, "{upgrade}");
+        let get = format!(
+            "GET /code2Session?jsCode={code} HTTP/1.1\r\nHost: x\r\nUpgrade: {upgrade}\r\n\r\n"
+        );
+        let (answer, _) = read_to_end(send(&server, get));
+        assert!(answer.starts_with("HTTP/1.1 200"), "{upgrade}: {answer}");
+    }
 }
 
 #[actix_rt::test]
@@ -88,6 +163,13 @@ async fn a_head_that_is_too_long_holds_no_more_than_there_is_room_for() {
     let (answer, elapsed) = read_to_end(stream);
     assert!(!answer.starts_with("HTTP/1.1 200"), "{sent} headers: {answer}");
     assert!(elapsed < HEAD_TIME + SLACK);
+
+    // One that comes as a whole hears it.
+    for bytes in [17_000, 20_000] {
+        let head = format!("GET /healthz HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "x".repeat(bytes));
+        let (answer, _) = read_to_end(send(&server, head));
+        assert!(answer.starts_with("HTTP/1.1 400"), "{bytes}: {answer}");
+    }
 }
 
 #[actix_rt::test]

@@ -10,7 +10,7 @@ use actix_rt::time::{Instant, timeout};
 use actix_web::HttpRequest;
 use actix_web::dev::Payload;
 use actix_web::error::PayloadError;
-use actix_web::http::header::CONTENT_LENGTH;
+use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
 use actix_web::web::{Bytes, Data};
 use futures_core::Stream as _;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -64,11 +64,16 @@ async fn read(request: &HttpRequest, mut payload: Payload) -> Result<Vec<u8>> {
     let room = request.app_data::<Data<BodyRoom>>().ok_or_else(no_room)?;
     let mut taken = room.0.try_acquire_many(0).map_err(|_| no_room())?;
     let mut body = Vec::new();
-    loop {
+    // HTTP's reader takes all that comes behind such a head for another protocol's, which nobody speaks
+    // here.
+    let headers = request.headers();
+    let has_no_end = headers.contains_key(UPGRADE) && !headers.contains_key(TRANSFER_ENCODING);
+    let end = has_no_end.then(|| content_length(request).unwrap_or_default());
+    while end.is_none_or(|end| body.len() < end) {
         let chunk = match what_came(&mut payload).await {
             Some(chunk) => chunk,
             None => {
-                room.take(&mut taken, body.len())?;
+                room.take(&mut taken, body.capacity())?;
                 poll_fn(|cx| Pin::new(&mut payload).poll_next(cx)).await
             }
         };
@@ -81,6 +86,7 @@ async fn read(request: &HttpRequest, mut payload: Payload) -> Result<Vec<u8>> {
         }
         body.extend_from_slice(&chunk);
     }
+    Ok(body)
 }
 
 type Chunk = std::result::Result<Bytes, PayloadError>;
