@@ -176,6 +176,36 @@ async fn the_documentation_lists_every_field_and_no_other() {
 }
 
 #[actix_rt::test]
+async fn a_path_that_is_put_together_wrongly_shows_no_secret() {
+    let world = World::new();
+    let server = world.server();
+    let page = server.client();
+    let openid = "o3F8h-dHVttwtyENDpIIDcrHbprc";
+    let code = "0a3WlqFRllDRAMOkzlLJJwMkHDOWlqOg";
+
+    for path in [
+        format!("/getWXUserPhone/{openid}"),
+        format!("/{openid}"),
+        format!("/code2Session/{code}"),
+        format!("/code2Session&jsCode={code}"),
+        format!("/code2Session;jsCode={code}"),
+        format!("/code2Session%3FjsCode={code}"),
+        "/user/13912345678".to_owned(),
+        "/getWXUserPhone/Y2FuYXJ5LXNlc3Npb24tMQ==".to_owned(),
+    ] {
+        page.get(&path).await.assert_error(404, 40400, "not_found", false);
+    }
+    page.get("/api/v1/code2session").await.assert_error(404, 40400, "not_found", false);
+
+    server.wait_for_line("GET /api/…/code2session status=404");
+    let log = server.log();
+    for secret in [openid, code, "13912345678", "Y2FuYXJ5", "dHVttw", "RllDRAM"] {
+        assert!(!log.contains(secret), "{secret}: {log}");
+    }
+    assert!(log.contains("GET /getWXUserPhone/… status=404"), "{log}");
+}
+
+#[actix_rt::test]
 async fn a_caller_who_hangs_up_leaves_a_line() {
     let world = World::new();
     let server = world.server();
