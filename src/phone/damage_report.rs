@@ -41,7 +41,7 @@ impl DamageReport {
             }
         }
         if !kinds.is_empty() {
-            log::warn!(
+            log::info!(
                 "mended base64 that was damaged in transport, in so many requests since the last \
                  such line ({}): tell the page's author that the page encodes its body wrongly",
                 kinds.join(", ")

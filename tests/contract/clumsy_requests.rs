@@ -79,6 +79,14 @@ async fn a_login_is_understood_however_clumsily_it_is_sent() {
             Sent::post(&format!("{LOGIN}?{}", form()), JSON, ""),
             "a POST with its field in the query",
         ),
+        (
+            Sent::post(&format!("{LOGIN}?{}", form()), JSON, "\u{feff}"),
+            "a mark and nothing else, with its field in the query",
+        ),
+        (
+            Sent::post(&format!("{LOGIN}?{}", form()), "text/plain", " \r\n"),
+            "spaces and nothing else, with its field in the query",
+        ),
         (Sent::post(&format!("{LOGIN}?jsCode=x&code=y"), JSON, body()), "the body wins"),
         (
             Sent::post(&format!("{LOGIN}?jsCode={}", code()), JSON, r#"{"code":"x"}"#),
@@ -179,6 +187,21 @@ async fn the_code_of_the_phone_component_is_called_what_it_is() {
     login.assert_error(401, 40102, "code_rejected", true);
     for answer in [tap, login] {
         assert!(answer.text("msg").contains("手机号组件"), "{}", answer.json());
+    }
+
+    // Who refuses to give the number posts a login's code alone.
+    for nothing in [json!(null), json!("undefined")] {
+        let code = world.wechat.login("alice");
+        let body = json!({"openid": openid, "code": code, "encryptedData": nothing, "iv": nothing});
+        for path in ["/user", PHONE] {
+            let answer = page.json(path, body.clone()).await;
+            answer.assert_error(400, 40000, "invalid_request", false);
+            let message = answer.text("msg");
+            assert!(
+                message.contains("encryptedData") && !message.contains("手机号组件"),
+                "{message}"
+            );
+        }
     }
 }
 

@@ -119,7 +119,8 @@ fn text_of_json(text: &[u8]) -> Option<String> {
     serde_json::from_slice(text).ok()
 }
 
-fn beginning(text: &[u8]) -> &[u8] {
+/// Without a byte-order mark and the spaces around it.
+pub(super) fn beginning(text: &[u8]) -> &[u8] {
     let text = text.trim_ascii_start();
     text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text).trim_ascii_start()
 }

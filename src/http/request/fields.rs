@@ -70,10 +70,11 @@ impl Fields {
     }
 
     fn missing(&self, has_data: bool) -> Invalid {
-        match first(&self.top, &[CODE]) {
+        let code = first(&self.top, &[CODE]).and_then(|text| LoginCode::parse(bare(text)));
+        match code {
             _ if has_data => Invalid::Field(IV),
-            Some(_) => Invalid::PhoneCode,
-            None => Invalid::Field(ENCRYPTED_DATA),
+            Some(code) if code.is_like_a_phone_code() => Invalid::PhoneCode,
+            _ => Invalid::Field(ENCRYPTED_DATA),
         }
     }
 

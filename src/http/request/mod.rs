@@ -39,7 +39,8 @@ impl Fields {
     /// The fields of the body, and after them those of the query.
     pub fn read(method: &Method, query: &str, content_type: &str, body: &[u8]) -> Result<Self> {
         let query = body::form(query.as_bytes());
-        let has_no_body = body.is_empty() && (method == Method::GET || !query.is_empty());
+        let has_no_body =
+            body::beginning(body).is_empty() && (method == Method::GET || !query.is_empty());
         if has_no_body {
             return Ok(query);
         }
