@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// to, the buffers of its answer; with the 32 MiB of bodies that stays below 256 MiB.
 const MAX_CONNECTIONS: usize = 4_096;
 /// Files that are no connections of callers: the database's, WeChat's, the log.
-const OTHER_FILES: u64 = 400;
+const OTHER_FILES: u64 = 450;
 /// Of all slots, this part is left where they are scarce.
 const SCARCE_PART: usize = 8;
 

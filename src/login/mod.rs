@@ -163,6 +163,7 @@ impl Logins {
 impl Inside {
     async fn run(&self, job: Job, wechat: &WeChat) {
         let Job { mut run, code, code_hash, exchanged } = job;
+        let is_again = exchanged.is_some();
         let begun = Instant::now();
         let exchanged = match exchanged {
             Some(session) => Ok(session),
@@ -183,6 +184,7 @@ impl Inside {
             }
             Err(error) => (Err(error.into()), None),
         };
+        let outcome = if is_again { self.again(outcome) } else { outcome };
         run.end((outcome, Waited { wechat, database: budget.spent() }), left);
     }
 

@@ -64,7 +64,8 @@ impl WeChat {
         let Upstream { exchanges, connections, quota, budget, .. } = &*self.upstream;
         let _permit = exchanges.try_acquire().map_err(|_| ExchangeError::Busy)?;
         let begun = Instant::now();
-        let waiting = timeout(*budget - self.min_attempt(), connections.acquire());
+        // A code that is sent with little time left may be consumed for nothing.
+        let waiting = timeout(*budget / 2, connections.acquire());
         let Ok(Ok(_connection)) = waiting.await else {
             return Err(ExchangeError::Busy);
         };
