@@ -30,6 +30,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// In which all come for the first time: strangers are not in step.
 const ARRIVAL: Duration = Duration::from_secs(1);
 const BODY_BYTES: usize = 64_000;
+/// Chunks of one byte, 48 kB on the wire.
+const CHUNKS: usize = 8_000;
 /// What actix-http by itself takes of a head.
 const HEAD_BYTES: usize = 128 * 1_024;
 /// A little less than the server takes of a head.
@@ -89,7 +91,7 @@ impl Attack {
             Self::TricklingHeads => "4,600 heads that trickle",
             Self::UnreadAnswers => "1,000 who read no answer",
             Self::RequestsAhead => "3,500 who send 100 ahead",
-            Self::OneByteChunks => "16 bodies in chunks of 1 B",
+            Self::OneByteChunks => "4,000 half bodies, 8,000 chunks",
             Self::MadeUpCodes => "2,000 made-up codes/s",
             Self::OneOpenid => "4,600 posters on one openid",
             Self::Readiness => "5,800 /readyz/s",
@@ -98,7 +100,7 @@ impl Attack {
 
     fn connections(self) -> usize {
         match self {
-            Self::HalfBodies => 4_000,
+            Self::HalfBodies | Self::OneByteChunks => 4_000,
             Self::HalfBodiesAndFewFiles => 1_100,
             Self::HalfSecondHeads => 2_000,
             Self::LongHeads | Self::TricklingHeads | Self::OneOpenid => 4_600,
@@ -107,7 +109,6 @@ impl Attack {
             // Of those who wait for their second, half a thousand have a seat. With fewer connections, all
             // would post again when their answers come, and not at their time.
             Self::MadeUpCodes => 2_600,
-            Self::OneByteChunks => 16,
             Self::Readiness => 64,
         }
     }
@@ -252,8 +253,7 @@ impl Target {
                 let mut bytes =
                     b"POST /user HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
                         .to_vec();
-                bytes.extend(b"1\r\n{\r\n".repeat(BODY_BYTES));
-                bytes.extend(b"0\r\n\r\n");
+                bytes.extend(b"1\r\n{\r\n".repeat(CHUNKS));
                 stream.write_all(&bytes).await?;
             }
             Attack::OneOpenid => return self.post_foreign_data(stream).await,
