@@ -22,9 +22,9 @@ pub fn print_aside(text: &str) -> Result<()> {
     Ok(writeln!(io::stderr(), "{text}")?)
 }
 
-/// Says so to people; scripts have the exit code.
+/// Says so to people, if they listen; scripts have the exit code.
 pub fn nothing_found() -> Result<Outcome> {
-    print_aside("nothing found")?;
+    let _ = print_aside("nothing found");
     Ok(Outcome::NothingFound)
 }
 

@@ -2,10 +2,11 @@
 //!
 //! [`accepting`] takes connections, as many as there are [`slots`], and hands them to [`workers`],
 //! each of which runs an [`app`] on them; a [`connection`] keeps its caller in time, by its
-//! [`progress`], which finds where requests end by [`ends`]. [`proxies`] tells who calls, [`edge`] is around every request, [`request`] is the door where what a page sends
-//! becomes valid values, [`reply`] the form of a good answer, and [`log_line`] what the log tells.
-//! [`stopping`] is what happens between SIGTERM and the end, [`systemd`] what systemd hears of it,
-//! and [`server`] puts all of it together.
+//! [`progress`], which finds where requests end by [`ends`]. [`proxies`] tells who calls, [`edge`] is
+//! around every request, [`request`] is the door where what a page sends becomes valid values,
+//! [`reply`] the form of a good answer, and [`log_line`] what the log tells. [`stopping`] is what
+//! happens between SIGTERM and the end, [`systemd`] what systemd hears of it, and [`server`] puts all
+//! of it together.
 
 mod accepting;
 mod app;

@@ -310,7 +310,8 @@ fn every_errcode_is_told_with_its_meaning_and_what_to_do() {
         let (state, advice) = match row.class {
             Class::Code | Class::User => ("ok", ""),
             Class::Operator | Class::Quota => ("failed", row.advice),
-            Class::Rate | Class::Busy | Class::Unusable => ("warning", "look the errcode up"),
+            Class::Unusable => ("warning", row.advice),
+            Class::Rate | Class::Busy => ("warning", "run this again in a minute"),
         };
         let found = if state == "ok" { "accepts appid and secret" } else { row.meaning };
         let errcode = row.name.parse().expect("a number");
@@ -327,9 +328,11 @@ fn every_errcode_is_told_with_its_meaning_and_what_to_do() {
 fn a_wechat_that_is_not_there_is_told() {
     let world = migrated();
     let check = "wechat_connection";
-    for (fault, found) in
-        [(Fault::Hang, "in time"), (Fault::Html, "not the JSON"), (Fault::ServerError, "500")]
-    {
+    for (fault, found) in [
+        (Fault::Hang, "in time"),
+        (Fault::Html, "not the JSON"),
+        (Fault::ServerError, "does not answer as WeChat does"),
+    ] {
         world.wechat.fail_next(fault, 1);
         let variables = [("WX_TIMEOUT_MS", "1000")];
         assert_finds(&world, &variables, check, "failed", found, "WX_API_BASE");

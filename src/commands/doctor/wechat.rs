@@ -52,9 +52,11 @@ fn connection(config: &WeChatConfig, probes: &[Result<Probe, ExchangeError>]) ->
         .zip(probes)
         .filter_map(|(host, probe)| Some((host, probe.as_ref().err()?)))
         .collect();
-    let found: Vec<_> =
-        failures.iter().map(|(host, error)| format!("{host} cannot be reached: {error}")).collect();
-    let found = found.join("; ");
+    let told = failures.iter().map(|(host, error)| match error {
+        ExchangeError::Unusable(_) => format!("{host} does not answer as WeChat does: {error}"),
+        _ => format!("{host} cannot be reached: {error}"),
+    });
+    let found = told.collect::<Vec<_>>().join("; ");
     match failures.as_slice() {
         [] => Finding::ok(CONNECTION, "WeChat answers"),
         [(_, error), ..] if failures.len() == probes.len() => {
@@ -71,6 +73,9 @@ fn way_out(error: &ExchangeError) -> String {
     let advice = match error {
         ExchangeError::Timeout => {
             "check that this machine may connect to WX_API_BASE, or raise WX_TIMEOUT_MS"
+        }
+        ExchangeError::Unusable(_) => {
+            "check what WX_API_BASE leads to: a proxy, a filter or another server may be in the way"
         }
         _ => "check WX_API_BASE, DNS, and that a firewall lets this machine through",
     };
@@ -90,13 +95,18 @@ fn credentials(credentials: &Credentials) -> Finding {
             let advice = refusal.row().map_or("", |row| row.advice);
             Finding::failed(CREDENTIALS, format!("WeChat refuses: {}", refusal.meaning()), advice)
         }
-        Credentials::Unclear(refusal) => Finding::warning(
-            CREDENTIALS,
-            format!(
-                "WeChat did not say whether it accepts appid and secret: {}",
-                refusal.meaning()
-            ),
-            "run this again in a minute, and look the errcode up in WeChat's documentation",
-        ),
+        Credentials::Unclear(refusal) => {
+            let advice = match refusal.row().map(|row| row.advice) {
+                Some("") => "run this again in a minute",
+                Some(advice) => advice,
+                None => {
+                    "run this again in a minute, and look the errcode up in WeChat's documentation"
+                }
+            };
+            let meaning = refusal.meaning();
+            let found =
+                format!("WeChat did not say whether it accepts appid and secret: {meaning}");
+            Finding::warning(CREDENTIALS, found, advice)
+        }
     }
 }
