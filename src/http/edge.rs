@@ -1,6 +1,7 @@
 //! Around every request: its id, the path that it means, the headers that every answer carries, its
 //! line in the log.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{HttpMessage as _, ResponseError as _};
 
-use super::endpoints::{Readiness, meant_by};
+use super::endpoints::{Readiness, meant_by, words};
 use super::log_line::{Facts, LogLine};
 use super::progress::Progress;
 use super::proxies::{Client, TrustedProxies};
@@ -48,7 +49,8 @@ impl Edge {
         let peer = request.peer_addr().map(|peer| peer.ip());
         let client = self.proxies.client(peer, request.headers());
         let facts = Facts::default();
-        let mut line = LogLine::begin(&request, &request_id, path, client, facts.clone());
+        let shown = path.map_or_else(|| Cow::Owned(words(request.path())), Cow::Borrowed);
+        let mut line = LogLine::begin(&request, &request_id, shown, client, facts.clone());
         request.extensions_mut().insert(facts.clone());
         request.extensions_mut().insert(Client(client));
         let progress = request.conn_data::<Rc<Progress>>().cloned();

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::HeaderValue;
 
-use super::endpoints::PATHS;
 use crate::error::Error;
 use crate::logging::{self, Value};
 use crate::login::Waits;
@@ -20,8 +19,6 @@ use crate::values::{OpenId, OpenedBy};
 
 /// Characters of an unknown path or method that the log shows.
 const MAX_SHOWN_LENGTH: usize = 64;
-/// A longer part of a path is no word. Openids have 28 characters, codes 32.
-const MAX_WORD_LENGTH: usize = 16;
 /// The peer that comes by a unix socket.
 const UNIX: &str = "unix";
 /// The error of a caller who did not wait for the answer.
@@ -127,20 +124,19 @@ pub struct LogLine {
 }
 
 impl LogLine {
-    /// `path` is the known one that is meant, if any; `client` whom trusted proxies name.
+    /// `path` as it may be shown; `client` whom trusted proxies name.
     pub fn begin(
         request: &ServiceRequest,
         request_id: &HeaderValue,
-        path: Option<&'static str>,
+        path: Cow<'static, str>,
         client: Option<IpAddr>,
         facts: Facts,
     ) -> Self {
-        let path = path.map_or_else(|| Cow::Owned(bounded(&words(request.path()))), Cow::Borrowed);
         Self {
             started: Instant::now(),
             request_id: request_id.to_str().unwrap_or_default().to_owned(),
             method: bounded(request.method().as_str()),
-            path,
+            path: if let Cow::Owned(path) = path { bounded(&path).into() } else { path },
             peer: request.peer_addr(),
             client,
             facts,
@@ -217,19 +213,6 @@ impl fmt::Display for Text<'_> {
 fn milliseconds(duration: Duration) -> Value {
     // A tenth is what is shown.
     Value::Number((duration.as_secs_f64() * 10_000.0).round() / 10.0)
-}
-
-/// An unknown path without what is no word in it: pages that are put together wrongly have codes, openids
-/// and phone numbers there.
-fn words(path: &str) -> String {
-    let is_word = |part: &str| {
-        let is_letter = |byte: u8| byte.is_ascii_alphabetic() || b"-_.".contains(&byte);
-        part.len() <= MAX_WORD_LENGTH && part.bytes().all(is_letter)
-    };
-    let is_ours =
-        |part: &str| PATHS.iter().any(|path| path.trim_matches('/').eq_ignore_ascii_case(part));
-    let shown = |part| if is_word(part) || is_ours(part) { part } else { "…" };
-    path.split('/').map(shown).collect::<Vec<_>>().join("/")
 }
 
 fn bounded(text: &str) -> String {

@@ -20,6 +20,9 @@ const USER: &str = "/user";
 const HEALTHZ: &str = "/healthz";
 const READYZ: &str = "/readyz";
 
+/// A longer part of a path is no word. Openids have 28 characters, codes 32.
+const MAX_WORD_LENGTH: usize = 16;
+
 /// The path that is meant: of old, neither case nor a doubled or trailing slash made a difference.
 pub fn meant_by(path: &str) -> Option<&'static str> {
     let is_same = |known: &&str| {
@@ -30,6 +33,18 @@ pub fn meant_by(path: &str) -> Option<&'static str> {
             && known.next().is_none()
     };
     PATHS.into_iter().find(is_same)
+}
+
+/// An unknown path without what is no word in it: pages that are put together wrongly have codes, openids
+/// and phone numbers there.
+pub fn words(path: &str) -> String {
+    let is_word = |part: &str| {
+        let is_letter = |byte: u8| byte.is_ascii_alphabetic() || b"-_.".contains(&byte);
+        part.len() <= MAX_WORD_LENGTH && part.bytes().all(is_letter)
+    };
+    let is_ours = |part: &str| meant_by(part).is_some();
+    let shown = |part| if is_word(part) || is_ours(part) { part } else { "…" };
+    path.split('/').map(shown).collect::<Vec<_>>().join("/")
 }
 
 fn segments(path: &str) -> impl Iterator<Item = &str> {
