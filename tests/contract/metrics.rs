@@ -85,8 +85,8 @@ async fn wechats_answers_are_counted_by_errcode_or_what_else_came_of_asking() {
         ("45011", 1),
         ("40163", 0),
         ("other", 1),
-        ("transport", 2),
-        ("unusable", 2),
+        ("transport", 1),
+        ("unusable", 3),
         ("timeout", 1),
         ("no_connection", 0),
     ] {
