@@ -1,5 +1,6 @@
 //! `wxauth users import`: taking users over from an older server.
 
+mod files;
 mod interrupted;
 mod rows;
 
