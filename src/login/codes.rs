@@ -95,7 +95,7 @@ impl Codes {
         if self.0.stored.contains_key(&code) {
             return Ok(Begin::Repeated);
         }
-        if let Some(error) = self.0.refused.get(&code) {
+        if let Some(error) = recall(&self.0.refused, &code) {
             return Ok(Begin::Refused(error));
         }
         let place = Arc::clone(&self.0.places).try_acquire_owned();
@@ -103,7 +103,7 @@ impl Codes {
         let (outcome, receiver) = watch::channel(None);
         running.insert(code, receiver);
         let run = Run { codes: self.clone(), code, place, outcome, is_over: false };
-        Ok(Begin::Run(run, self.0.exchanged.get(&code)))
+        Ok(Begin::Run(run, recall(&self.0.exchanged, &code)))
     }
 
     /// How many logins are under way.
@@ -115,7 +115,9 @@ impl Codes {
         match ended {
             Ended::Exchanged(session) => self.0.exchanged.insert(code, session),
             Ended::Stored => {
-                self.0.exchanged.invalidate(&code);
+                if self.0.exchanged.contains_key(&code) {
+                    self.0.exchanged.invalidate(&code);
+                }
                 self.0.stored.insert(code, ());
             }
             Ended::Refused(error) => self.0.refused.insert(code, error),
@@ -126,6 +128,14 @@ impl Codes {
     fn lock(&self) -> MutexGuard<'_, HashMap<CodeHash, watch::Receiver<Option<Told>>>> {
         self.0.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Nearly every code is new, and moka notes what it is asked for and does not have.
+fn recall<T: Clone + Send + Sync + 'static>(
+    memory: &Cache<CodeHash, T>,
+    code: &CodeHash,
+) -> Option<T> {
+    memory.contains_key(code).then(|| memory.get(code)).flatten()
 }
 
 /// Where it is full, the oldest give way: moka's own choice would turn new ones away.
