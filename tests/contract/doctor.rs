@@ -222,9 +222,23 @@ fn tables_that_are_not_as_migrations_make_them_are_told() {
             "users.openid is utf8mb4",
         ),
         ("ALTER TABLE users DEFAULT CHARACTER SET latin1", "warning", "users is latin1"),
+        ("ALTER TABLE users DROP KEY users_openid", "failed", "users has no unique key (openid)"),
+        (
+            "ALTER TABLE sessions DROP PRIMARY KEY, ADD UNIQUE (openid(8), key_fingerprint)",
+            "failed",
+            "sessions has no unique key (openid, key_fingerprint)",
+        ),
+        (
+            "CREATE TABLE copies AS SELECT * FROM further_codes; DROP TABLE further_codes;
+            RENAME TABLE copies TO further_codes",
+            "failed",
+            "further_codes has no unique key (code_hash)",
+        ),
     ] {
         let world = migrated();
-        world.database.execute(statement);
+        for statement in statement.split(';') {
+            world.database.execute(statement);
+        }
         assert_finds(&world, &[], "database_tables", state, found, "");
     }
 }

@@ -147,7 +147,7 @@ pub fn migrations(state: SchemaState) -> Finding {
 
 pub fn tables(oddities: &[Oddity]) -> Finding {
     if oddities.is_empty() {
-        return Finding::ok(TABLES, "our tables are InnoDB and utf8mb4");
+        return Finding::ok(TABLES, "our tables are InnoDB and utf8mb4, and have their keys");
     }
     let found: Vec<_> = oddities.iter().map(describe).collect();
     let found = found.join(", ");
@@ -165,6 +165,7 @@ fn describe(oddity: &Oddity) -> String {
         Oddity::Column { table, column, collation } => {
             format!("{table}.{column} is {collation}, which takes capital letters for small ones")
         }
+        Oddity::NotUnique { table, columns } => format!("{table} has no unique key ({columns})"),
         Oddity::Default { table, collation } => format!("{table} is {collation} by default"),
     }
 }

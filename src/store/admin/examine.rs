@@ -1,5 +1,7 @@
 //! What `wxauth doctor` asks the database about itself; it changes nothing.
 
+use std::collections::BTreeMap;
+
 use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
@@ -16,6 +18,17 @@ pub(super) const TABLES: [(&str, &str); 5] = [
     ("phone_history", "openid"),
     ("sessions", "openid"),
     ("users", "openid"),
+];
+
+/// What makes our rows one of a kind, and what our upserts find them by: without it they would
+/// multiply in silence.
+const UNIQUE: [(&str, &[&str]); 6] = [
+    ("further_codes", &["code_hash"]),
+    ("key_ages", &["day", "writer", "outcome", "place", "age_below", "issued_age_below"]),
+    ("phone_history", &["id"]),
+    ("sessions", &["openid", "key_fingerprint"]),
+    ("users", &["id"]),
+    ("users", &["openid"]),
 ];
 
 /// Why there is no connection.
@@ -66,6 +79,11 @@ pub enum Oddity {
         column: String,
         collation: String,
     },
+    /// No primary or unique key of these columns, as where a copy was made of the rows alone.
+    NotUnique {
+        table: String,
+        columns: String,
+    },
     /// The default for new columns only, as each of ours names its own.
     Default {
         table: String,
@@ -103,6 +121,7 @@ impl Direct {
     pub fn oddities(&mut self) -> Result<Vec<Oddity>> {
         let tables = self.run(tables)?;
         let columns = self.run(columns)?;
+        let unique = self.run(unique_keys)?;
         let mut oddities = Vec::new();
         for (name, _) in TABLES {
             match tables.iter().find(|table| table.name == name) {
@@ -111,6 +130,16 @@ impl Direct {
             }
         }
         oddities.extend(columns.into_iter().filter_map(Column::oddity));
+        let is_there = |name: &str| tables.iter().any(|table| table.name == name);
+        oddities.extend(
+            UNIQUE
+                .into_iter()
+                .filter(|(table, columns)| is_there(table) && !unique.contains(table, columns))
+                .map(|(table, columns)| Oddity::NotUnique {
+                    table: table.to_owned(),
+                    columns: columns.join(", "),
+                }),
+        );
         Ok(oddities)
     }
 }
@@ -189,6 +218,26 @@ impl Column {
     }
 }
 
+#[derive(QueryableByName)]
+struct KeyColumn {
+    #[diesel(sql_type = Text)]
+    table: String,
+    #[diesel(sql_type = Text)]
+    key: String,
+    #[diesel(sql_type = Text)]
+    column: String,
+}
+
+/// Tables' primary and unique keys with their columns, in their order; a part of a column, or what is
+/// computed, has no name.
+struct UniqueKeys(BTreeMap<(String, String), Vec<String>>);
+
+impl UniqueKeys {
+    fn contains(&self, table: &str, columns: &[&str]) -> bool {
+        self.0.iter().any(|((of, _), found)| of == table && found == columns)
+    }
+}
+
 fn is_ours(table: &str) -> bool {
     TABLES.iter().any(|(name, _)| *name == table)
 }
@@ -209,6 +258,22 @@ fn columns(connection: &mut MysqlConnection) -> QueryResult<Vec<Column>> {
          WHERE TABLE_SCHEMA = DATABASE() AND COLLATION_NAME IS NOT NULL",
     )
     .load(connection)
+}
+
+fn unique_keys(connection: &mut MysqlConnection) -> QueryResult<UniqueKeys> {
+    let columns: Vec<KeyColumn> = diesel::sql_query(
+        "SELECT TABLE_NAME AS `table`, INDEX_NAME AS `key`, \
+         IF(SUB_PART IS NULL, COALESCE(COLUMN_NAME, ''), '') AS `column` \
+         FROM information_schema.STATISTICS \
+         WHERE TABLE_SCHEMA = DATABASE() AND NON_UNIQUE = 0 \
+         ORDER BY TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX",
+    )
+    .load(connection)?;
+    let mut keys: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for KeyColumn { table, key, column } in columns {
+        keys.entry((table, key)).or_default().push(column);
+    }
+    Ok(UniqueKeys(keys))
 }
 
 impl StoreError {
