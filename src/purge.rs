@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use actix_rt::time::{interval, sleep};
+use prometheus_client::metrics::counter::Counter;
 
 use crate::metrics::Purges;
-use crate::store::{Store, StoreError};
+use crate::store::{PurgedBatch, Store, StoreError};
 
 /// Leaves the database to others between two batches.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -61,15 +62,15 @@ impl<'a> Purge<'a> {
     }
 
     async fn codes(&self) -> Result<(), StoreError> {
-        loop {
-            let batch = self.store.purge_codes().await?;
-            self.purges.codes.inc_by(batch.removed as u64);
-            // Not until there is none: under load, some become too old in every pause.
-            if !batch.may_be_more {
-                return Ok(());
-            }
-            sleep(PAUSE).await;
+        purge_all(|| self.store.purge_codes(), Some(&self.purges.codes)).await.map(drop)
+    }
+
+    async fn expired_keys(&self) -> Result<(), StoreError> {
+        match purge_all(|| self.store.purge_batch(), Some(&self.purges.keys)).await? {
+            0 => log::debug!("no expired keys to remove"),
+            removed => log::info!("removed {removed} expired keys"),
         }
+        Ok(())
     }
 
     /// Only among the keys that came since the last time, as looking at all would cost too much.
@@ -80,15 +81,9 @@ impl<'a> Purge<'a> {
         let first = last.max(now.saturating_sub(MOST_MINUTES)).saturating_sub(OVERLAP_MINUTES);
         let mut removed = 0;
         for minute in first..=now {
-            loop {
-                let batch = self.store.purge_orphans(minute).await?;
-                removed += batch.removed;
-                self.purges.keys.inc_by(batch.removed as u64);
-                sleep(PAUSE).await;
-                if !batch.may_be_more {
-                    break;
-                }
-            }
+            let keys = Some(&self.purges.keys);
+            removed += purge_all(|| self.store.purge_orphans(minute), keys).await?;
+            sleep(PAUSE).await;
         }
         self.looked_until = Some(now);
         if removed > 0 {
@@ -97,37 +92,31 @@ impl<'a> Purge<'a> {
         Ok(())
     }
 
-    async fn expired_keys(&self) -> Result<(), StoreError> {
-        let mut removed = 0;
-        loop {
-            let batch = self.store.purge_batch().await?;
-            removed += batch.removed;
-            self.purges.keys.inc_by(batch.removed as u64);
-            if !batch.may_be_more {
-                break;
-            }
-            sleep(PAUSE).await;
-        }
-        match removed {
-            0 => log::debug!("no expired keys to remove"),
-            _ => log::info!("removed {removed} expired keys"),
-        }
-        Ok(())
-    }
-
     async fn histories(&self) -> Result<(), StoreError> {
-        let mut removed = 0;
-        loop {
-            let batch = self.store.purge_histories().await?;
-            removed += batch.removed;
-            if !batch.may_be_more {
-                break;
-            }
-            sleep(PAUSE).await;
-        }
+        let removed = purge_all(|| self.store.purge_histories(), None).await?;
         if removed > 0 {
             log::info!("removed {removed} rows of histories, as they are too old");
         }
         Ok(())
+    }
+}
+
+/// Batch after batch until there may be no more, and how much they removed. Not until one is empty:
+/// under load, some become too old in every pause.
+async fn purge_all<F>(batch: impl Fn() -> F, counter: Option<&Counter>) -> Result<usize, StoreError>
+where
+    F: Future<Output = Result<PurgedBatch, StoreError>>,
+{
+    let mut removed = 0;
+    loop {
+        let batch = batch().await?;
+        removed += batch.removed;
+        if let Some(counter) = counter {
+            counter.inc_by(batch.removed as u64);
+        }
+        if !batch.may_be_more {
+            return Ok(removed);
+        }
+        sleep(PAUSE).await;
     }
 }

@@ -33,5 +33,5 @@ pub use self::handle::Store;
 pub use self::key_ages::{KeyAge, KeyOutcome};
 pub use self::migrations::{MigrationState, MigrationStatus, SchemaState, migrate};
 pub use self::rings::{KeyRing, RingKey};
-pub use self::sessions::{KeyId, Login, StoredLogin};
+pub use self::sessions::{KeyId, Login, PurgedBatch, StoredLogin};
 pub use self::users::User;
