@@ -70,7 +70,7 @@ impl Store {
 
     /// Whether the database answers, and how its schema compares with this binary's.
     pub async fn schema_state(&self) -> Result<SchemaState> {
-        self.read(&mut Budget::new(), migrations::schema_state).await
+        self.read(migrations::schema_state).await
     }
 
     /// The user and their living keys; `None` for an openid that never logged in.
@@ -100,14 +100,12 @@ impl Store {
 
     /// The keys that would be tried for these users.
     pub async fn keys_in_rings(&self, openids: Vec<OpenId>) -> Result<Vec<KeyId>> {
-        self.read(&mut Budget::new(), move |connection| rings::keys_in_rings(connection, &openids))
-            .await
+        self.read(move |connection| rings::keys_in_rings(connection, &openids)).await
     }
 
     /// Which of these codes have brought a key.
     pub async fn stored_codes(&self, codes: Vec<CodeHash>) -> Result<Vec<CodeHash>> {
-        self.read(&mut Budget::new(), move |connection| codes::stored_codes(connection, &codes))
-            .await
+        self.read(move |connection| codes::stored_codes(connection, &codes)).await
     }
 
     /// Makes this the user's phone, unless what is stored comes from newer data, and records the
@@ -123,29 +121,29 @@ impl Store {
 
     /// Removes one batch of expired keys and says whether there may be more.
     pub async fn purge_batch(&self) -> Result<PurgedBatch> {
-        self.write(&mut Budget::new(), sessions::purge_batch).await
+        self.write(sessions::purge_batch).await
     }
 
     /// Removes one batch of the codes that can no longer be posted again.
     pub async fn purge_codes(&self) -> Result<PurgedBatch> {
-        self.write(&mut Budget::new(), codes::purge_codes).await
+        self.write(codes::purge_codes).await
     }
 
     /// Minutes since 1970 by the database's clock.
     pub async fn current_minute(&self) -> Result<u32> {
-        self.read(&mut Budget::new(), orphans::current_minute).await
+        self.read(orphans::current_minute).await
     }
 
     /// Removes one batch of the keys that came in a minute and have no user.
     pub async fn purge_orphans(&self, minute: u32) -> Result<PurgedBatch> {
         let purge = move |connection: &mut _| orphans::purge_orphans(connection, minute);
-        self.write(&mut Budget::new(), purge).await
+        self.write(purge).await
     }
 
     /// Removes some of what histories have kept too long.
     pub async fn purge_histories(&self) -> Result<PurgedBatch> {
-        let phones = self.write(&mut Budget::new(), retention::purge_phone_history).await?;
-        let ages = self.write(&mut Budget::new(), retention::purge_key_ages).await?;
+        let phones = self.write(retention::purge_phone_history).await?;
+        let ages = self.write(retention::purge_key_ages).await?;
         Ok(PurgedBatch {
             removed: phones.removed + ages.removed,
             may_be_more: phones.may_be_more || ages.may_be_more,
@@ -154,7 +152,7 @@ impl Store {
 
     /// The day, UTC, by the database's clock.
     pub async fn today(&self) -> Result<NaiveDate> {
-        self.read(&mut Budget::new(), key_ages::today).await
+        self.read(key_ages::today).await
     }
 
     /// Stores the decryptions that one writer has counted on a day so far; again changes nothing.
@@ -167,26 +165,24 @@ impl Store {
         let save = move |connection: &mut MysqlConnection| {
             key_ages::save_key_ages(connection, day, writer, &totals)
         };
-        self.write(&mut Budget::new(), save).await
+        self.write(save).await
     }
 
     async fn read<T: Send + 'static>(
         &self,
-        budget: &mut Budget,
         work: impl Fn(&mut MysqlConnection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T> {
         let (work, answer) = with_answer(work);
-        self.ask(&self.reads, work, budget).await?;
+        self.ask(&self.reads, work, &mut Budget::new()).await?;
         read_answer(answer)
     }
 
     async fn write<T: Send + 'static>(
         &self,
-        budget: &mut Budget,
         work: impl Fn(&mut MysqlConnection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T> {
         let (work, answer) = with_answer(work);
-        self.ask(&self.writes, work, budget).await?;
+        self.ask(&self.writes, work, &mut Budget::new()).await?;
         read_answer(answer)
     }
 
