@@ -6,10 +6,10 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actix_rt::time::{Instant, sleep, timeout};
+use parking_lot::Mutex;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{Notify, Semaphore, oneshot};
 
@@ -83,7 +83,7 @@ impl Arrivals {
     ) -> Result<(), NoSeat> {
         let _seat = self.seats.try_acquire().map_err(|_| NoSeat::RoomFull)?;
         let awaited = Awaited::KeyOf(openid.clone());
-        if self.lock().get(&awaited).map_or(0, Vec::len) >= MAX_WAITING_OF_ONE {
+        if self.waiting.lock().get(&awaited).map_or(0, Vec::len) >= MAX_WAITING_OF_ONE {
             return Err(NoSeat::TooManyOfOne);
         }
         self.wait(awaited, tried.to_vec(), deadline).await;
@@ -113,7 +113,7 @@ impl Arrivals {
     /// Asks, while anybody waits, what other processes have stored. Never returns.
     pub async fn poll(&self) {
         loop {
-            while self.lock().is_empty() {
+            while self.waiting.lock().is_empty() {
                 self.begun.notified().await;
             }
             sleep(POLL_PAUSE).await;
@@ -125,7 +125,7 @@ impl Arrivals {
 
     async fn look(&self) -> Result<(), StoreError> {
         let (mut openids, mut codes) = (Vec::new(), Vec::new());
-        for awaited in self.lock().keys() {
+        for awaited in self.waiting.lock().keys() {
             match awaited {
                 Awaited::KeyOf(openid) => openids.push(openid.clone()),
                 Awaited::KeyBy(code) => codes.push(*code),
@@ -145,7 +145,11 @@ impl Arrivals {
     async fn wait(&self, awaited: Awaited, tried: Vec<Fingerprint>, deadline: Instant) {
         let ticket = self.next_ticket.fetch_add(1, Ordering::Relaxed);
         let (wake, woken) = oneshot::channel();
-        self.lock().entry(awaited.clone()).or_default().push(Waiter { ticket, tried, wake });
+        self.waiting.lock().entry(awaited.clone()).or_default().push(Waiter {
+            ticket,
+            tried,
+            wake,
+        });
         self.waiting_requests.inc();
         let _leaving = Leaving { arrivals: self, awaited, ticket };
         self.begun.notify_one();
@@ -155,7 +159,7 @@ impl Arrivals {
     }
 
     fn wake(&self, awaited: &Awaited, is_served: impl Fn(&Waiter) -> bool) {
-        let mut waiting = self.lock();
+        let mut waiting = self.waiting.lock();
         let Some(waiters) = waiting.get_mut(awaited) else {
             return;
         };
@@ -166,11 +170,6 @@ impl Arrivals {
         if waiters.is_empty() {
             waiting.remove(awaited);
         }
-    }
-
-    /// Every change is whole, so a thread that panicked left nothing half done.
-    fn lock(&self) -> MutexGuard<'_, HashMap<Awaited, Vec<Waiter>>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -184,7 +183,7 @@ struct Leaving<'a> {
 impl Drop for Leaving<'_> {
     fn drop(&mut self) {
         self.arrivals.waiting_requests.dec();
-        let mut waiting = self.arrivals.lock();
+        let mut waiting = self.arrivals.waiting.lock();
         if let Some(waiters) = waiting.get_mut(&self.awaited) {
             waiters.retain(|waiter| waiter.ticket != self.ticket);
             if waiters.is_empty() {

@@ -2,11 +2,11 @@
 //! where admins read them over weeks and over all processes.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actix_rt::time::sleep;
 use chrono::NaiveDate;
+use parking_lot::Mutex;
 use tokio::sync::Mutex as AsyncMutex;
 
 use crate::store::{KeyAge, KeyOutcome, RingKey, Store, StoreError};
@@ -62,7 +62,7 @@ impl KeyAges {
 
     async fn flush_key_ages(&self, store: &Store) -> Result<(), StoreError> {
         let mut flushed = self.flushed.lock().await;
-        if flushed.unsaved.is_empty() && self.fresh().is_empty() {
+        if flushed.unsaved.is_empty() && self.fresh.lock().is_empty() {
             return Ok(());
         }
         let today = store.today().await?;
@@ -70,7 +70,7 @@ impl KeyAges {
             flushed.save(store, self.writer).await?;
             *flushed = Flushed { day: Some(today), ..Flushed::default() };
         }
-        let fresh = std::mem::take(&mut *self.fresh());
+        let fresh = std::mem::take(&mut *self.fresh.lock());
         for (key, decryptions) in fresh {
             *flushed.totals.entry(key).or_default() += decryptions;
             flushed.unsaved.insert(key);
@@ -85,12 +85,7 @@ impl KeyAges {
             age_below: bucket(age),
             issued_age_below: bucket(issued_age),
         };
-        *self.fresh().entry(key).or_default() += 1;
-    }
-
-    /// Counts are whole after every step, so a thread that panicked left nothing half done.
-    fn fresh(&self) -> MutexGuard<'_, HashMap<KeyAge, u64>> {
-        self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.fresh.lock().entry(key).or_default() += 1;
     }
 }
 

@@ -4,10 +4,11 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use moka::sync::Cache;
+use parking_lot::Mutex;
 
 use crate::values::OpenId;
 
@@ -40,11 +41,6 @@ impl<T> Window<T> {
     fn too_many(&self) -> TooMany {
         TooMany { again_in: WINDOW.saturating_sub(self.begun.elapsed()) }
     }
-
-    /// Whole after every step.
-    fn with<R>(&self, look: impl FnOnce(&mut T) -> R) -> R {
-        look(&mut self.counted.lock().unwrap_or_else(PoisonError::into_inner))
-    }
 }
 
 /// Codes that WeChat refused, by the address that posted them.
@@ -64,7 +60,7 @@ impl RefusedCodes {
     pub fn allow(&self, address: Option<IpAddr>) -> Result<(), TooMany> {
         let window = address.and_then(|address| self.by_address.get(&network(address)));
         match (window, self.limit) {
-            (Some(window), Some(limit)) if window.with(|count| *count >= limit) => {
+            (Some(window), Some(limit)) if *window.counted.lock() >= limit => {
                 Err(window.too_many())
             }
             _ => Ok(()),
@@ -74,7 +70,7 @@ impl RefusedCodes {
     pub fn count(&self, address: Option<IpAddr>) {
         if let (Some(address), Some(_)) = (address, self.limit) {
             let window = self.by_address.get_with(network(address), Window::begin);
-            window.with(|count| *count += 1);
+            *window.counted.lock() += 1;
         }
     }
 }
@@ -117,7 +113,8 @@ impl FailedPhones {
         let (Some(limit), Some(window)) = (self.limit, self.by_openid.get(openid)) else {
             return false;
         };
-        window.with(|marks| marks.len() as u64 + u64::from(!marks.contains(&mark)) > limit)
+        let marks = window.counted.lock();
+        marks.len() as u64 + u64::from(!marks.contains(&mark)) > limit
     }
 
     /// Counts a failure; the same data counts once.
@@ -126,13 +123,11 @@ impl FailedPhones {
             return Ok(());
         };
         let window = self.by_openid.get_with(openid.clone(), Window::begin);
-        let is_above = window.with(|marks| {
-            if marks.len() as u64 <= limit {
-                marks.insert(mark);
-            }
-            marks.len() as u64 > limit
-        });
-        if is_above { Err(window.too_many()) } else { Ok(()) }
+        let mut marks = window.counted.lock();
+        if marks.len() as u64 <= limit {
+            marks.insert(mark);
+        }
+        if marks.len() as u64 > limit { Err(window.too_many()) } else { Ok(()) }
     }
 
     /// A new key may open what the others did not.

@@ -4,14 +4,15 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -136,7 +137,7 @@ struct Seen(Mutex<BTreeMap<String, u64>>);
 
 impl Seen {
     fn add(&self, how: String) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(how).or_default() += 1;
+        *self.0.lock().entry(how).or_default() += 1;
     }
 }
 
@@ -188,7 +189,7 @@ impl Attackers {
     pub fn stop(self) -> Result<BTreeMap<String, u64>> {
         self.over.send_replace(true);
         self.thread.join().map_err(|_| anyhow!("an attacker panicked"))??;
-        Ok(std::mem::take(&mut *self.seen.0.lock().unwrap_or_else(PoisonError::into_inner)))
+        Ok(std::mem::take(&mut *self.seen.0.lock()))
     }
 }
 

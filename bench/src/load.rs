@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use hdrhistogram::Histogram;
+use parking_lot::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval_at, sleep, timeout};
 
@@ -102,10 +103,10 @@ pub fn run(
         let all_ended = async { while loops.join_next().await.is_some() {} };
         if timeout(LAST_ANSWERS, all_ended).await.is_err() {
             let unanswered = loops.len() as u64;
-            shared.counts().not_ok.insert("not answered at the end".to_owned(), unanswered);
+            shared.counts.lock().not_ok.insert("not answered at the end".to_owned(), unanswered);
         }
         let counted = grown(&before, &after);
-        let counts = shared.counts();
+        let counts = shared.counts.lock();
         let (latencies, not_ok) = (counts.latencies.clone(), counts.not_ok.clone());
         Ok(Measured { latencies, elapsed, counted, not_ok })
     })
@@ -179,17 +180,13 @@ async fn status(
 impl Shared {
     fn answered(&self, latency: Duration) {
         if self.phase.load(Ordering::Relaxed) == COUNTING {
-            self.counts().latencies.saturating_record(latency.as_micros() as u64);
+            self.counts.lock().latencies.saturating_record(latency.as_micros() as u64);
         }
     }
 
     /// Counted at any time: even while warming up, none is expected.
     fn not_ok(&self, how: String) {
-        *self.counts().not_ok.entry(how).or_default() += 1;
-    }
-
-    fn counts(&self) -> MutexGuard<'_, Counts> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.counts.lock().not_ok.entry(how).or_default() += 1;
     }
 }
 

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use parking_lot::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -79,7 +80,7 @@ pub fn collect(
             loops.spawn(async move {
                 while let Some((kind, request)) = next(&requests) {
                     let sampled = sample(address, kind, &request).await;
-                    let mut samples = samples.lock().unwrap_or_else(PoisonError::into_inner);
+                    let mut samples = samples.lock();
                     match sampled {
                         Ok(sample) => samples.answered.push(sample),
                         Err(error) => {
@@ -91,12 +92,12 @@ pub fn collect(
         }
         while loops.join_next().await.is_some() {}
     });
-    let mut samples = samples.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut samples = samples.lock();
     Ok(std::mem::take(&mut samples))
 }
 
 fn next(requests: &Requests) -> Option<(Kind, Vec<u8>)> {
-    requests.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    requests.lock().pop()
 }
 
 /// On a connection of its own, which is open before the time begins.

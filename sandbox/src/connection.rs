@@ -5,7 +5,7 @@ use std::io;
 use std::net::TcpStream;
 use std::os::fd::AsFd;
 use std::pin::Pin;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use actix_web::dev::Extensions;
 use actix_web::http::header;
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
+use parking_lot::{Condvar, Mutex};
 
 /// A connection that takes longer to close is left alone.
 const LONGEST_CLOSE: Duration = Duration::from_secs(5);
@@ -34,7 +35,7 @@ struct Connection {
 impl OpenConnections {
     /// To be called for every new connection.
     pub(crate) fn remember(self: &Arc<Self>, stream: &dyn Any, extensions: &mut Extensions) {
-        *self.count.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        *self.count.lock() += 1;
         let stream = stream.downcast_ref::<actix_rt::net::TcpStream>();
         let socket = stream.and_then(|stream| stream.as_fd().try_clone_to_owned().ok());
         extensions
@@ -42,8 +43,7 @@ impl OpenConnections {
     }
 
     pub(crate) fn wait_until_closed(&self) {
-        let count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
-        let _ = self.closed.wait_timeout_while(count, LONGEST_CLOSE, |count| *count > 0);
+        self.closed.wait_while_for(&mut self.count.lock(), |count| *count > 0, LONGEST_CLOSE);
     }
 }
 
@@ -51,7 +51,7 @@ impl Drop for Connection {
     fn drop(&mut self) {
         // The socket closes before it is counted as closed.
         self.socket = None;
-        *self.open.count.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        *self.open.count.lock() -= 1;
         self.open.closed.notify_all();
     }
 }

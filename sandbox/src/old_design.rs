@@ -5,11 +5,11 @@
 //! in what it keeps, and not in where.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actix_rt::time::sleep;
 use actix_web::{HttpResponse, web};
+use parking_lot::Mutex;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -106,7 +106,7 @@ async fn log_in(
         Some(_) => return None,
     }
     let grant = decision.answer?.ok()?;
-    keys.lock().insert(grant.openid.to_string(), grant.session_key?);
+    keys.0.lock().insert(grant.openid.to_string(), grant.session_key?);
     Some(grant.openid.to_string())
 }
 
@@ -116,7 +116,7 @@ fn open(
     openid: &str,
     data: Option<EncryptedData>,
 ) -> HttpResponse {
-    let session_key = keys.lock().get(openid).cloned();
+    let session_key = keys.0.lock().get(openid).cloned();
     let plaintext = session_key.zip(data).and_then(|(key, data)| decrypt(&key, &data));
     let phone: Option<Value> = plaintext.and_then(|text| serde_json::from_slice(&text).ok());
     match phone {
@@ -133,10 +133,6 @@ fn refused(msg: &str) -> HttpResponse {
 
 impl NewestKeys {
     pub(crate) fn fingerprint_of(&self, openid: &str) -> Option<String> {
-        self.lock().get(openid).map(|key| fingerprint(key))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().get(openid).map(|key| fingerprint(key))
     }
 }

@@ -2,12 +2,13 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer, web};
+use parking_lot::Mutex;
 
 use crate::connection::OpenConnections;
 use crate::control;
@@ -59,13 +60,13 @@ impl Server {
     }
 
     pub(crate) fn stop(&self) {
-        if let Some(running) = self.running().take() {
+        if let Some(running) = self.running.lock().take() {
             running.stop();
         }
     }
 
     pub(crate) fn start_again(&self) -> io::Result<()> {
-        let mut running = self.running();
+        let mut running = self.running.lock();
         if running.is_none() {
             let (_, started) = Running::start(&self.world, self.number, &self.options)?;
             *running = Some(started);
@@ -83,10 +84,6 @@ impl Server {
                 log::error!("a host does not come back: {error}");
             }
         });
-    }
-
-    fn running(&self) -> MutexGuard<'_, Option<Running>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

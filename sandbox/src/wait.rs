@@ -1,6 +1,6 @@
 //! Waiting without sleeps: for a held answer's release, and for calls to arrive.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -58,13 +58,12 @@ impl World {
         let (done, outcome) = oneshot::channel();
         let world = Arc::clone(self);
         thread::spawn(move || {
-            let (state, timeout) = world
-                .changed
-                .wait_timeout_while(world.state(), LONGEST_WAIT, |state| !reached(state))
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut state = world.state();
+            let unreached = |state: &mut State| !reached(state);
+            let waited = world.changed.wait_while_for(&mut state, unreached, LONGEST_WAIT);
             let seen = (state.counts.calls.total, state.waiting);
             // Nobody listens any more if the waiting future was dropped.
-            let _ = done.send(if timeout.timed_out() { Err(seen) } else { Ok(()) });
+            let _ = done.send(if waited.timed_out() { Err(seen) } else { Ok(()) });
         });
         match outcome.await {
             Ok(Ok(())) => {}

@@ -1,12 +1,13 @@
 //! All that the sandbox knows, behind one lock, and the rules of an exchange.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::watch;
 
 use crate::answer::Style;
@@ -87,11 +88,11 @@ impl World {
     }
 
     pub(crate) fn can_die(&self, host: HostNumber, death: Death) {
-        self.deaths.lock().unwrap_or_else(PoisonError::into_inner).insert(host, death);
+        self.deaths.lock().insert(host, death);
     }
 
     pub(crate) fn die(&self, host: HostNumber, time: Duration) {
-        let deaths = self.deaths.lock().unwrap_or_else(PoisonError::into_inner);
+        let deaths = self.deaths.lock();
         if let Some(death) = deaths.get(&host) {
             death(time);
         }
@@ -186,7 +187,7 @@ impl World {
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     pub(crate) fn now(&self, state: &State) -> Duration {

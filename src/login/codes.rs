@@ -2,11 +2,12 @@
 //! No I/O.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
+use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::error::{Error, Result};
@@ -88,7 +89,7 @@ impl Codes {
 
     /// Looks a code up, and marks it as running if nobody works on it.
     pub fn begin(&self, code: CodeHash) -> Result<Begin> {
-        let mut running = self.lock();
+        let mut running = self.0.running.lock();
         if let Some(outcome) = running.get(&code) {
             return Ok(Begin::Join(outcome.clone()));
         }
@@ -108,7 +109,7 @@ impl Codes {
 
     /// How many logins are under way.
     pub fn running(&self) -> usize {
-        self.lock().len()
+        self.0.running.lock().len()
     }
 
     fn remember(&self, code: CodeHash, ended: Ended) {
@@ -122,11 +123,6 @@ impl Codes {
             }
             Ended::Refused(error) => self.0.refused.insert(code, error),
         }
-    }
-
-    /// The memory is whole after every step, so a thread that panicked left nothing half done.
-    fn lock(&self) -> MutexGuard<'_, HashMap<CodeHash, watch::Receiver<Option<Told>>>> {
-        self.0.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -172,7 +168,7 @@ impl Run {
     /// In the same instant the code stops running, before anybody hears of it: who posts it again
     /// on hearing gets what is true then.
     pub fn end(mut self, told: Told, left: Option<Ended>) {
-        let mut running = self.codes.lock();
+        let mut running = self.codes.0.running.lock();
         running.remove(&self.code);
         if let Some(ended) = left {
             self.codes.remember(self.code, ended);
@@ -186,7 +182,7 @@ impl Run {
 impl Drop for Run {
     fn drop(&mut self) {
         if !self.is_over {
-            self.codes.lock().remove(&self.code);
+            self.codes.0.running.lock().remove(&self.code);
         }
     }
 }

@@ -7,8 +7,9 @@
 mod sealer;
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, RwLock};
 use prometheus_client::metrics::counter::Counter;
 
 pub use self::sealer::{NoRandomBytes, Sealer, Unreadable, entry_name};
@@ -40,8 +41,8 @@ impl Sealing {
     /// From now on, these secrets.
     pub fn replace(&self, secrets: &KeySecrets) {
         let sealer = Arc::new(Sealer::new(secrets));
-        *self.0.sealer.write().unwrap_or_else(PoisonError::into_inner) = sealer;
-        self.0.told.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.0.sealer.write() = sealer;
+        self.0.told.lock().clear();
         self.tell_names();
     }
 
@@ -61,7 +62,7 @@ impl Sealing {
     }
 
     fn sealer(&self) -> Arc<Sealer> {
-        Arc::clone(&self.0.sealer.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.0.sealer.read())
     }
 
     fn tell_names(&self) {
@@ -87,7 +88,7 @@ impl Sealing {
                 openid.shortened()
             ),
         };
-        let mut told = self.0.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self.0.told.lock();
         if told.len() < MAX_TOLD && told.insert(sentence.clone()) {
             log::error!("{sentence}");
         }

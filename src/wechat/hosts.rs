@@ -1,7 +1,8 @@
 //! Which of WeChat's hosts is asked: the first in the order of preference that is not left out.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use crate::config::ApiHost;
 
@@ -25,7 +26,7 @@ impl Hosts {
     /// Where all are left out, it is the first.
     pub fn choose(&self) -> usize {
         let now = Instant::now();
-        let mut left_out = self.lock();
+        let mut left_out = self.left_out.lock();
         for (place, until) in left_out.iter_mut().enumerate() {
             match until {
                 None => return place,
@@ -42,7 +43,7 @@ impl Hosts {
 
     /// Returns whether that is news. One that is alone is never left out.
     pub fn failed(&self, place: usize, cause: &str) -> bool {
-        let mut left_out = self.lock();
+        let mut left_out = self.left_out.lock();
         let is_alone = left_out.len() < 2;
         let Some(until) = left_out.get_mut(place).filter(|_| !is_alone) else {
             return false;
@@ -58,7 +59,8 @@ impl Hosts {
 
     /// Returns whether that is news.
     pub fn served(&self, place: usize) -> bool {
-        let is_news = self.lock().get_mut(place).is_some_and(|until| until.take().is_some());
+        let is_news =
+            self.left_out.lock().get_mut(place).is_some_and(|until| until.take().is_some());
         if is_news {
             log::info!("WeChat's host {} serves again", self.name(place));
         }
@@ -67,10 +69,5 @@ impl Hosts {
 
     fn name(&self, place: usize) -> &str {
         self.names.get(place).map_or("", String::as_str)
-    }
-
-    /// Every change is whole, so a thread that panicked left nothing half done.
-    fn lock(&self) -> MutexGuard<'_, Vec<Option<Instant>>> {
-        self.left_out.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,8 +1,9 @@
 //! The pause after WeChat said that the app's quota is used up: whoever goes on asking uses up the
 //! next quota too, and no page gets anything from it.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 /// The first pause; each that follows without an answer in between is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
@@ -31,7 +32,7 @@ pub struct Permission<'a> {
 impl Quota {
     /// An `Err` is how long the pause still lasts.
     pub fn ask(&self) -> Result<Permission<'_>, Duration> {
-        let mut paused = self.lock();
+        let mut paused = self.0.lock();
         let Some(pause) = paused.as_mut() else {
             return Ok(Permission { quota: self, is_probe: false });
         };
@@ -42,17 +43,12 @@ impl Quota {
         pause.is_probing = true;
         Ok(Permission { quota: self, is_probe: true })
     }
-
-    /// Every change is whole, so a thread that panicked left nothing half done.
-    fn lock(&self) -> MutexGuard<'_, Option<Pause>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Permission<'_> {
     /// WeChat said that the quota is used up. Returns how long exchanges pause now.
     pub fn is_used_up(&self) -> Duration {
-        let mut paused = self.quota.lock();
+        let mut paused = self.quota.0.lock();
         let now = Instant::now();
         let length = match paused.as_ref() {
             None => FIRST_PAUSE,
@@ -68,7 +64,7 @@ impl Permission<'_> {
     /// WeChat answered otherwise.
     pub fn is_not_used_up(&self) {
         if self.is_probe {
-            *self.quota.lock() = None;
+            *self.quota.0.lock() = None;
             log::info!("WeChat: the app has quota again: logins go on");
         }
     }
@@ -78,7 +74,7 @@ impl Drop for Permission<'_> {
     /// A probe that got no answer leaves the question to the next exchange.
     fn drop(&mut self) {
         if self.is_probe
-            && let Some(pause) = self.quota.lock().as_mut()
+            && let Some(pause) = self.quota.0.lock().as_mut()
         {
             pause.is_probing = false;
         }
@@ -92,7 +88,7 @@ mod tests {
 
     /// As if the pause were over.
     fn let_pass(quota: &Quota) {
-        quota.lock().as_mut().expect("exchanges pause").until = Instant::now();
+        quota.0.lock().as_mut().expect("exchanges pause").until = Instant::now();
     }
 
     #[test]

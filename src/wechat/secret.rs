@@ -1,7 +1,9 @@
 //! The app secret, which the operator may change while exchanges are under way.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use crate::config::WeChatConfig;
 use crate::values::Secret;
@@ -39,12 +41,12 @@ impl AppSecret {
 
     /// The part of the query that tells WeChat who asks.
     pub fn credentials(&self) -> Arc<Secret> {
-        Arc::clone(&self.lock().credentials)
+        Arc::clone(&self.current.lock().credentials)
     }
 
     /// WeChat does not accept these credentials: returns whether there are others by now.
     pub fn has_changed_from(&self, refused: &Arc<Secret>) -> bool {
-        let mut current = self.lock();
+        let mut current = self.current.lock();
         let is_due = current.last_look.is_none_or(|last| last.elapsed() >= LOOKS_APART);
         if Arc::ptr_eq(&current.credentials, refused) && is_due {
             self.look(&mut current);
@@ -58,7 +60,7 @@ impl AppSecret {
             log::info!("WX_SECRET is in the environment, which does not change: nothing is read");
             return;
         }
-        if self.look(&mut self.lock()) == Look::Same {
+        if self.look(&mut self.current.lock()) == Look::Same {
             log::info!("WX_SECRET_FILE holds the secret that is in use already");
         }
     }
@@ -79,11 +81,6 @@ impl AppSecret {
                 Look::Failed
             }
         }
-    }
-
-    /// Every change is whole, so a thread that panicked left nothing half done.
-    fn lock(&self) -> MutexGuard<'_, Current> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

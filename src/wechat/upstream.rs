@@ -1,8 +1,9 @@
 //! What all threads that ask WeChat share: its hosts, the secret, the quota, and the limits.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 use super::answer::Refusal;
@@ -70,7 +71,7 @@ impl Upstream {
         if refusal.row().is_some() {
             return;
         }
-        let mut last = self.last_unknown.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.last_unknown.lock();
         if last.is_none_or(|last| last.elapsed() >= UNKNOWN_APART) {
             *last = Some(Instant::now());
             log::error!("{refusal}: look the errcode up in WeChat's documentation");

@@ -6,10 +6,10 @@
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use diesel::mysql::MysqlConnection;
+use parking_lot::Mutex;
 use r2d2::{ManageConnection, PooledConnection};
 
 use super::classify::{Trouble, unavailable};
@@ -74,7 +74,7 @@ impl Pool {
     /// A connection of the present generation: an idle one, or a new one. Blocks.
     pub fn lease(&self) -> Result<Lease, Trouble> {
         let mut slot = self.slots.get().map_err(|error| unavailable(&error.to_string()))?;
-        let generation = self.lock().number;
+        let generation = self.generation.lock().number;
         let is_good = |idle: &Idle| idle.generation == generation && Instant::now() < idle.retires;
         let idle = match slot.0.take().filter(is_good) {
             Some(idle) => idle,
@@ -92,7 +92,7 @@ impl Pool {
     /// a slot for whoever comes while none is idle, also if another is given back meanwhile.
     pub fn give_back(&self, lease: Lease) {
         let Lease { mut slot, connection, place, generation, retires } = lease;
-        let mut state = self.lock();
+        let mut state = self.generation.lock();
         state.last_success = Instant::now();
         let idle = Idle { connection, place, generation, retires };
         let surplus = match self.slots.state().idle_connections < self.max_idle {
@@ -108,7 +108,7 @@ impl Pool {
     /// A connection turned out to be dead: those as old as it may be so too, as after a restart of
     /// the database, and are made anew rather than asked. What an older one meets changes nothing.
     pub fn lost(&self, lease: Lease) {
-        let mut generation = self.lock();
+        let mut generation = self.generation.lock();
         if lease.generation == generation.number {
             generation.begin_next();
         }
@@ -118,7 +118,7 @@ impl Pool {
     /// none has, no connection is trusted any more. Either way a new one may hang too.
     pub fn silent_since(&self, began: Instant, place: Option<Place>) {
         self.is_doubted.store(true, Ordering::Relaxed);
-        let mut generation = self.lock();
+        let mut generation = self.generation.lock();
         generation.abandoned.extend(place);
         if generation.last_success < began {
             generation.begin_next();
@@ -139,17 +139,12 @@ impl Pool {
     /// MySQL until the session's `wait_timeout`; every account may end its own connections. They
     /// are forgotten once that was asked for: more than one thread may ask.
     fn end_abandoned(&self, connection: &mut MysqlConnection, place: &Place) {
-        let abandoned = self.lock().abandoned.clone();
+        let abandoned = self.generation.lock().abandoned.clone();
         for old in abandoned {
             if old.end_from(connection, place).is_ok() {
-                self.lock().abandoned.retain(|other| *other != old);
+                self.generation.lock().abandoned.retain(|other| *other != old);
             }
         }
-    }
-
-    /// Every change is whole, so a thread that panicked left nothing half done.
-    fn lock(&self) -> MutexGuard<'_, Generation> {
-        self.generation.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

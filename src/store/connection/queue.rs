@@ -8,11 +8,12 @@
 //! rolled back, so its requests are run one by one; each gets its own outcome.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use diesel::QueryResult;
 use diesel::mysql::MysqlConnection;
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::budget::Budget;
@@ -74,7 +75,7 @@ impl<S: Statement> Queue<S> {
     ) -> Result<impl Future<Output = Result<S::Output>> + use<S>> {
         let (reply, outcome) = oneshot::channel();
         let (since, deadline) = (Instant::now(), budget.deadline());
-        let mut jobs = self.lock();
+        let mut jobs = self.jobs.lock();
         drop_abandoned(&mut jobs);
         if jobs.len() >= MAX_WAITING {
             return Err(StoreError::Busy);
@@ -86,7 +87,7 @@ impl<S: Statement> Queue<S> {
     }
 
     fn take(&self) -> Vec<Job<S>> {
-        let mut jobs = self.lock();
+        let mut jobs = self.jobs.lock();
         let mut batch = Vec::with_capacity(jobs.len().min(S::MAX_BATCH));
         drop_abandoned(&mut jobs);
         batch.extend(jobs.pop_front());
@@ -145,14 +146,9 @@ impl<S: Statement> Queue<S> {
     /// So that one row that the database refuses, or that somebody keeps locked, fails nobody else.
     /// They come next, and while one of them is slow, other threads go on with the rest.
     fn run_one_by_one(&self, jobs: impl DoubleEndedIterator<Item = Job<S>>) {
-        let mut waiting = self.lock();
+        let mut waiting = self.jobs.lock();
         jobs.rev().for_each(|job| waiting.push_front(job));
         self.metrics.waiting.set(waiting.len() as i64);
-    }
-
-    /// Every change is whole, so a thread that panicked left nothing half done.
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Job<S>>> {
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -171,7 +167,7 @@ impl<S: Statement> Kind for Queue<S> {
     }
 
     fn waits_since(&self) -> Option<Instant> {
-        self.lock().front().map(|job| job.since)
+        self.jobs.lock().front().map(|job| job.since)
     }
 
     fn take(self: Arc<Self>) -> Option<Batch> {

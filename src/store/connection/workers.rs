@@ -15,13 +15,14 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
 use diesel::mysql::MysqlConnection;
+use parking_lot::Mutex;
 use prometheus_client::metrics::gauge::Gauge;
 
 use super::classify::{Trouble, classify};
@@ -117,7 +118,7 @@ impl Workers {
         let state = Mutex::default();
         let shared = Arc::new(Shared { kinds, pool, max_writers, in_use, state });
         for _ in 0..threads {
-            shared.start_worker(&mut shared.lock())?;
+            shared.start_worker(&mut shared.state.lock())?;
         }
         let watched = Arc::clone(&shared);
         thread::Builder::new().name("watchdog".to_owned()).spawn(move || watched.watch())?;
@@ -126,7 +127,7 @@ impl Workers {
 
     /// Tells that work waits.
     pub fn wake(&self) {
-        self.0.wake_one(&mut self.0.lock());
+        self.0.wake_one(&mut self.0.state.lock());
     }
 }
 
@@ -159,7 +160,7 @@ impl Shared {
     fn watch(self: Arc<Self>) {
         loop {
             thread::sleep(WATCH_PAUSE);
-            let mut state = self.lock();
+            let mut state = self.state.lock();
             self.write_off(&mut state);
             // Beside one that has become slow.
             self.wake_one(&mut state);
@@ -192,11 +193,6 @@ impl Shared {
         }
         self.in_use.set(state.busy.len() as i64);
     }
-
-    /// Every change is whole, so a thread that panicked left nothing half done.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// What a thread does next.
@@ -228,7 +224,7 @@ impl Worker {
 
     fn next(&self) -> Next {
         let shared = &self.shared;
-        let mut state = shared.lock();
+        let mut state = shared.state.lock();
         if self.is_written_off.load(Ordering::Relaxed) {
             state.written_off -= 1;
             return Next::End;
@@ -318,14 +314,14 @@ impl Worker {
 
     /// The watchdog's clock begins anew.
     fn asks_again(&self) {
-        let mut state = self.shared.lock();
+        let mut state = self.shared.state.lock();
         if let Some(busy) = state.busy.iter_mut().find(|busy| busy.id == self.id) {
             busy.asked = Instant::now();
         }
     }
 
     fn asks_by(&self, place: Option<Place>) {
-        let mut state = self.shared.lock();
+        let mut state = self.shared.state.lock();
         if let Some(busy) = state.busy.iter_mut().find(|busy| busy.id == self.id) {
             busy.place = place;
         }

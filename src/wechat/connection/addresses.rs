@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actix_rt::time::Instant;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::resolver::Resolver;
 use crate::config::ApiHost;
@@ -70,10 +70,9 @@ impl Addresses {
         }
     }
 
-    /// Those that failed lately. Every change is whole, so a thread that panicked left nothing half
-    /// done.
+    /// Those that failed lately.
     fn failed(&self) -> MutexGuard<'_, HashMap<IpAddr, Instant>> {
-        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut failed = self.failed.lock();
         failed.retain(|_, since| since.elapsed() < LAST);
         failed
     }
