@@ -28,7 +28,7 @@ use crate::key_ages::KeyAges;
 use crate::limits::FailedPhones;
 use crate::login::{Logins, Parts};
 use crate::metrics::{self, Metrics};
-use crate::phone::{DamageReport, Phones};
+use crate::phone::Phones;
 use crate::purge::Purge;
 use crate::sealing::Sealing;
 use crate::store::Store;
@@ -60,9 +60,9 @@ pub async fn serve(
     // One thread for what outlives requests: exchanges with WeChat, and what runs now and then.
     let background = Arbiter::new().handle();
     let verbs = Verbs::new(&ground, &background);
-    let reports = Reports::start(&ground, &verbs, &background);
+    run_beside(&ground, &verbs, &background);
     let stopping = Stopping::new();
-    let logins = verbs.logins.clone();
+    let (logins, key_ages) = (verbs.logins.clone(), Arc::clone(&verbs.key_ages));
     let slots = Slots::new();
     let shared = shared(&ground, verbs, &stopping, &slots);
     let metrics = Arc::clone(&ground.metrics);
@@ -72,7 +72,9 @@ pub async fn serve(
     run(listener, slots, &workers, &stopping, &ground.config).await?;
 
     logins.finish(LAST_LOGINS).await;
-    reports.finish(&ground.store).await;
+    if timeout(LAST_COUNTS, key_ages.flush(&ground.store)).await.is_err() {
+        log::warn!("the last counts of key ages are lost: the database does not take them");
+    }
     if let Some(metrics_server) = metrics_server {
         metrics_server.stop(false).await;
     }
@@ -117,36 +119,17 @@ impl Verbs {
     }
 }
 
-/// What is counted in memory and told now and then, and at the end.
-struct Reports {
-    key_ages: Arc<KeyAges>,
-    damage: Arc<DamageReport>,
-}
-
-impl Reports {
-    /// Starts everything that runs beside requests.
-    fn start(ground: &Ground, verbs: &Verbs, background: &ArbiterHandle) -> Self {
-        let (arrivals, key_ages) = (Arc::clone(&verbs.arrivals), Arc::clone(&verbs.key_ages));
-        background.spawn(async move { arrivals.poll().await });
-        let (flushed, store) = (Arc::clone(&key_ages), ground.store.clone());
-        background.spawn(async move { flushed.flush_now_and_then(&store).await });
-        let damage = Arc::new(DamageReport::new(Arc::clone(&ground.metrics)));
-        let telling = Arc::clone(&damage);
-        background.spawn(async move { telling.now_and_then().await });
-        let (store, metrics) = (ground.store.clone(), Arc::clone(&ground.metrics));
-        let every = ground.config.purge_interval;
-        background.spawn(async move {
-            Purge::new(&store, every, &metrics.purges).now_and_then().await;
-        });
-        Self { key_ages, damage }
-    }
-
-    async fn finish(&self, store: &Store) {
-        self.damage.tell();
-        if timeout(LAST_COUNTS, self.key_ages.flush(store)).await.is_err() {
-            log::warn!("the last counts of key ages are lost: the database does not take them");
-        }
-    }
+/// Starts everything that runs beside requests.
+fn run_beside(ground: &Ground, verbs: &Verbs, background: &ArbiterHandle) {
+    let arrivals = Arc::clone(&verbs.arrivals);
+    background.spawn(async move { arrivals.poll().await });
+    let (key_ages, store) = (Arc::clone(&verbs.key_ages), ground.store.clone());
+    background.spawn(async move { key_ages.flush_now_and_then(&store).await });
+    let (store, metrics) = (ground.store.clone(), Arc::clone(&ground.metrics));
+    let every = ground.config.purge_interval;
+    background.spawn(async move {
+        Purge::new(&store, every, &metrics.purges).now_and_then().await;
+    });
 }
 
 /// What the handlers of every worker share.

@@ -25,10 +25,6 @@ impl<M> ByLabel<M> {
         let found = self.0.iter().find(|(known, _)| *known == value);
         found.or(self.0.last()).map(|(_, metric)| metric)
     }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&'static str, &M)> {
-        self.0.iter().map(|(value, metric)| (*value, metric))
-    }
 }
 
 /// The registry appends `_total` to the name of every counter.

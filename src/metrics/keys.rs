@@ -67,9 +67,4 @@ impl Keys {
     pub fn repaired(&self, damage: &str) {
         self.repairs.get(damage).map(Counter::inc);
     }
-
-    /// Requests so far, by kind of damage.
-    pub fn repairs(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        self.repairs.iter().map(|(damage, counter)| (damage, counter.get()))
-    }
 }

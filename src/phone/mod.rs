@@ -14,7 +14,6 @@
 //! - *An erasure between the ring and the write*: nobody is there to save the phone of, so the page
 //!   is told to log in.
 
-mod damage_report;
 pub mod open_data;
 pub mod repair;
 
@@ -23,7 +22,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use actix_rt::time::{Instant, sleep, sleep_until};
 
-pub use self::damage_report::DamageReport;
 pub use self::open_data::{EncryptedData, Undecodable};
 use self::open_data::{Expected, Unopened};
 pub use self::repair::{DAMAGES, Repairs};

@@ -3,7 +3,7 @@
 use serde_json::json;
 use wxauth_sandbox::EncryptedData;
 
-use crate::harness::World;
+use crate::harness::{METRICS, Reader, World};
 
 fn percent_encode(text: &str) -> String {
     text.replace('%', "%25").replace('+', "%2B").replace('/', "%2F").replace('=', "%3D")
@@ -31,7 +31,7 @@ const DAMAGES: &[Damage] = &[
 #[actix_rt::test]
 async fn every_listed_damage_is_mended_in_json_and_in_forms_and_counted() {
     let world = World::new();
-    let server = world.server();
+    let server = world.server_with(&[METRICS]);
     let page = server.client();
     let openid = page.log_in(&world, "alice").await;
     // An iv and data that have every character which gets lost, the iv at both ends.
@@ -68,11 +68,9 @@ async fn every_listed_damage_is_mended_in_json_and_in_forms_and_counted() {
     let raw = format!("openid={openid}&encryptedData={}&iv={}", data.encrypted_data, data.iv);
     page.post("/getWXUserPhone", "application/x-www-form-urlencoded", raw).await.assert_ok();
 
-    server.signal("TERM");
-    let (_, log) = server.wait();
-    let summary = log.lines().find(|line| line.contains("damaged in transport"));
-    let summary = summary.unwrap_or_else(|| panic!("no summary in {log}"));
-    assert!(summary.contains("spaces 3") && summary.contains("percent_encoding 4"), "{summary}");
+    let counted = |kind| format!("wxauth_repairs_total{{kind=\"{kind}\"}}");
+    let (spaces, encoding) = (counted("spaces"), counted("percent_encoding"));
+    Reader::of(&server).assert(&[(&spaces, 3), (&encoding, 4)]).await;
 }
 
 #[actix_rt::test]
