@@ -23,7 +23,7 @@ const MYSQL_PORT: u16 = 3306;
 
 /// Which connection one is, to those who look at the database.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
-pub struct Place {
+pub struct ConnectionId {
     /// One of several, behind a balancer.
     #[diesel(sql_type = Text)]
     server: String,
@@ -32,11 +32,15 @@ pub struct Place {
     number: i64,
 }
 
-impl Place {
+impl ConnectionId {
     /// Ends it from another connection, and leaves it alone where that is to another server, or to
     /// one that began to count anew.
-    pub fn end_from(&self, connection: &mut MysqlConnection, place: &Place) -> Result<(), Trouble> {
-        if self.server != place.server || self.number >= place.number {
+    pub fn end_from(
+        &self,
+        connection: &mut MysqlConnection,
+        own: &ConnectionId,
+    ) -> Result<(), Trouble> {
+        if self.server != own.server || self.number >= own.number {
             return Ok(());
         }
         match connection.batch_execute(&format!("KILL {}", self.number)).map_err(|e| classify(&e)) {
@@ -47,7 +51,7 @@ impl Place {
     }
 }
 
-pub fn place(connection: &mut MysqlConnection) -> Result<Place, Trouble> {
+pub fn connection_id(connection: &mut MysqlConnection) -> Result<ConnectionId, Trouble> {
     diesel::sql_query(
         "SELECT CONCAT(@@hostname, ':', @@port) AS server, \
          CAST(CONNECTION_ID() AS SIGNED) AS number",

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use r2d2::{ManageConnection, PooledConnection};
 
 use super::classify::{Trouble, unavailable};
-use super::connect::{Place, connect, expect_greeting, place};
+use super::connect::{ConnectionId, connect, connection_id, expect_greeting};
 use super::session::LockWaits;
 use super::tls::Target;
 use crate::config::DatabaseConfig;
@@ -43,14 +43,14 @@ struct Generation {
     begun: Option<Instant>,
     last_success: Instant,
     /// Connections from which nothing came back, each of one thread that was written off.
-    abandoned: Vec<Place>,
+    abandoned: Vec<ConnectionId>,
 }
 
 /// A connection for one piece of work. Dropping it closes the connection.
 pub struct Lease {
     slot: PooledConnection<Slots>,
     pub connection: MysqlConnection,
-    pub place: Place,
+    pub id: ConnectionId,
     generation: u64,
     retires: Instant,
 }
@@ -79,22 +79,22 @@ impl Pool {
         let idle = match slot.0.take().filter(is_good) {
             Some(idle) => idle,
             None => {
-                let (connection, place) = self.connect()?;
-                Idle { connection, place, generation, retires: retirement() }
+                let (connection, id) = self.connect()?;
+                Idle { connection, id, generation, retires: retirement() }
             }
         };
-        let Idle { mut connection, place, generation, retires } = idle;
-        self.end_abandoned(&mut connection, &place);
-        Ok(Lease { slot, connection, place, generation, retires })
+        let Idle { mut connection, id, generation, retires } = idle;
+        self.end_abandoned(&mut connection, &id);
+        Ok(Lease { slot, connection, id, generation, retires })
     }
 
     /// Takes back a connection that has just worked. It is closed if there are enough: r2d2 makes
     /// a slot for whoever comes while none is idle, also if another is given back meanwhile.
     pub fn give_back(&self, lease: Lease) {
-        let Lease { mut slot, connection, place, generation, retires } = lease;
+        let Lease { mut slot, connection, id, generation, retires } = lease;
         let mut state = self.generation.lock();
         state.last_success = Instant::now();
-        let idle = Idle { connection, place, generation, retires };
+        let idle = Idle { connection, id, generation, retires };
         let surplus = match self.slots.state().idle_connections < self.max_idle {
             true => slot.0.replace(idle),
             false => Some(idle),
@@ -116,32 +116,32 @@ impl Pool {
 
     /// What began then does not return. If others have succeeded since, that is its own trouble; if
     /// none has, no connection is trusted any more. Either way a new one may hang too.
-    pub fn silent_since(&self, began: Instant, place: Option<Place>) {
+    pub fn silent_since(&self, began: Instant, id: Option<ConnectionId>) {
         self.is_doubted.store(true, Ordering::Relaxed);
         let mut generation = self.generation.lock();
-        generation.abandoned.extend(place);
+        generation.abandoned.extend(id);
         if generation.last_success < began {
             generation.begin_next();
         }
     }
 
-    fn connect(&self) -> Result<(MysqlConnection, Place), Trouble> {
+    fn connect(&self) -> Result<(MysqlConnection, ConnectionId), Trouble> {
         if self.is_doubted.load(Ordering::Relaxed) {
             expect_greeting(&self.target.url)?;
         }
         let mut connection = connect(&self.target, LockWaits::Short)?;
-        let place = place(&mut connection)?;
+        let id = connection_id(&mut connection)?;
         self.is_doubted.store(false, Ordering::Relaxed);
-        Ok((connection, place))
+        Ok((connection, id))
     }
 
     /// What the network cut off in the middle of a transaction keeps its locks at the database, at
     /// MySQL until the session's `wait_timeout`; every account may end its own connections. They
     /// are forgotten once that was asked for: more than one thread may ask.
-    fn end_abandoned(&self, connection: &mut MysqlConnection, place: &Place) {
+    fn end_abandoned(&self, connection: &mut MysqlConnection, own: &ConnectionId) {
         let abandoned = self.generation.lock().abandoned.clone();
         for old in abandoned {
-            if old.end_from(connection, place).is_ok() {
+            if old.end_from(connection, own).is_ok() {
                 self.generation.lock().abandoned.retain(|other| *other != old);
             }
         }
@@ -159,7 +159,7 @@ impl Generation {
 
 struct Idle {
     connection: MysqlConnection,
-    place: Place,
+    id: ConnectionId,
     generation: u64,
     retires: Instant,
 }

@@ -26,7 +26,7 @@ use parking_lot::Mutex;
 use prometheus_client::metrics::gauge::Gauge;
 
 use super::classify::{Trouble, classify};
-use super::connect::Place;
+use super::connect::ConnectionId;
 use super::pool::Pool;
 use super::retry::pauses;
 use crate::config::DatabaseConfig;
@@ -93,7 +93,7 @@ struct Busy {
     /// When it asked the database for what it waits for now.
     asked: Instant,
     /// By which connection, if it has one.
-    place: Option<Place>,
+    connection: Option<ConnectionId>,
     is_written_off: Arc<AtomicBool>,
 }
 
@@ -188,7 +188,7 @@ impl Shared {
             let silent = state.busy.swap_remove(index);
             silent.is_written_off.store(true, Ordering::Relaxed);
             state.written_off += 1;
-            self.pool.silent_since(silent.asked, silent.place);
+            self.pool.silent_since(silent.asked, silent.connection);
             log::warn!("the database does not answer: a thread waits for it, others go on");
         }
         self.in_use.set(state.busy.len() as i64);
@@ -248,8 +248,8 @@ impl Worker {
             let Some(batch) = Arc::clone(work).take() else { continue };
             let (id, since) = (self.id, Instant::now());
             let is_written_off = Arc::clone(&self.is_written_off);
-            let (asked, place) = (since, None);
-            state.busy.push(Busy { id, kind, since, asked, place, is_written_off });
+            let (asked, connection) = (since, None);
+            state.busy.push(Busy { id, kind, since, asked, connection, is_written_off });
             return Some(batch);
         }
         None
@@ -291,7 +291,7 @@ impl Worker {
     ) -> Result<T, Trouble> {
         let pool = &self.shared.pool;
         let mut lease = pool.lease()?;
-        self.asks_by(Some(lease.place.clone()));
+        self.asks_by(Some(lease.id.clone()));
         let done = work(&mut lease.connection);
         self.asks_by(None);
         match done {
@@ -320,10 +320,10 @@ impl Worker {
         }
     }
 
-    fn asks_by(&self, place: Option<Place>) {
+    fn asks_by(&self, connection: Option<ConnectionId>) {
         let mut state = self.shared.state.lock();
         if let Some(busy) = state.busy.iter_mut().find(|busy| busy.id == self.id) {
-            busy.place = place;
+            busy.connection = connection;
         }
     }
 }
