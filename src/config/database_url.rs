@@ -1,12 +1,12 @@
 //! `DATABASE_URL`: what it may say, in the form in which diesel reads it.
 
+use std::fmt;
 use std::fs::File;
 
 use url::Url;
 
 use super::error::{ConfigError, Result};
 use super::variables::{is_there, must, secret};
-use crate::values::Secret;
 
 const NAME: &str = "DATABASE_URL";
 const MUST_BE: &str = "mysql://user:password@host:3306/name, with what is special in user and \
@@ -32,7 +32,25 @@ pub enum SslMode {
     VerifyIdentity,
 }
 
-pub(super) fn read() -> Result<(Secret, Option<SslMode>)> {
+/// Where the database is: `mysql://user:password@host:3306/name`, as diesel reads it. Its `Debug` shows
+/// nothing.
+#[derive(Clone)]
+pub struct DatabaseUrl(Url);
+
+impl DatabaseUrl {
+    /// The URL itself, with the password, for the one place that connects.
+    pub fn expose(&self) -> &Url {
+        &self.0
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DatabaseUrl(…)")
+    }
+}
+
+pub(super) fn read() -> Result<(DatabaseUrl, Option<SslMode>)> {
     let text = secret(NAME, MUST_BE)?;
     let mut url = parse(text.expose()).ok_or_else(|| must(NAME, MUST_BE))?;
     check_parameters(&url)?;
@@ -58,7 +76,7 @@ pub(super) fn read() -> Result<(Secret, Option<SslMode>)> {
         let host = if is_tcp { "127.0.0.1" } else { "localhost" };
         url.set_host(Some(host)).map_err(|_| must(NAME, MUST_BE))?;
     }
-    Ok((Secret::new(String::from(url)), ssl_mode))
+    Ok((DatabaseUrl(url), ssl_mode))
 }
 
 /// A special character that was not encoded ends up in another part of the URL.

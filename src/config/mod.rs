@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-pub use self::database_url::SslMode;
+pub use self::database_url::{DatabaseUrl, SslMode};
 pub use self::doubts::VARIABLES;
 pub use self::error::ConfigError;
 use self::error::{Problems, Result, first_problem};
@@ -25,7 +25,7 @@ use self::variables::{
     variable,
 };
 pub use self::wechat::{ApiHost, WeChatConfig, ignored_proxy};
-use crate::values::{KeySecrets, Secret};
+use crate::values::KeySecrets;
 
 /// Everything that `wxauth serve` can be told.
 #[derive(Debug, Clone)]
@@ -60,8 +60,7 @@ pub struct Config {
 
 #[derive(Debug, Clone)]
 pub struct DatabaseConfig {
-    /// `mysql://user:password@host:3306/name`, as diesel reads it.
-    pub url: Secret,
+    pub url: DatabaseUrl,
     /// `None` is as the client library does by itself.
     pub ssl_mode: Option<SslMode>,
     pub pool_size: u32,

@@ -10,16 +10,13 @@ use diesel::connection::SimpleConnection as _;
 use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
-use url::Url;
 
 use super::classify::{Trouble, classify, classify_connecting, unavailable};
 use super::session::{LockWaits, set_up};
 use super::tls::Target;
-use crate::values::Secret;
 
 /// How long a database may take to say its first word, where it is doubted whether it speaks.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(2);
-const MYSQL_PORT: u16 = 3306;
 
 /// Which connection one is, to those who look at the database.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
@@ -95,12 +92,12 @@ pub fn connect_within(
 /// Asked only where a thread did not come back: the client would block for good on a database that
 /// accepts and says nothing. One that speaks may note an aborted connection, so not every new one
 /// begins with this.
-pub fn expect_greeting(url: &Secret) -> Result<(), Trouble> {
+pub fn expect_greeting(target: &Target) -> Result<(), Trouble> {
     // Not for a socket in the file system: whoever owns that is on this machine.
-    let Some((host, port)) = tcp_address(url.expose()) else { return Ok(()) };
+    let Some((host, port)) = &target.address else { return Ok(()) };
     let unspoken = |error: io::Error| unavailable(&format!("no greeting: {error}"));
     let mut last = Err(unavailable("the host has no address"));
-    for address in (host.as_str(), port).to_socket_addrs().map_err(unspoken)? {
+    for address in (host.as_str(), *port).to_socket_addrs().map_err(unspoken)? {
         last = hear_greeting(address).map_err(unspoken);
         if last.is_ok() {
             break;
@@ -116,12 +113,4 @@ fn hear_greeting(address: SocketAddr) -> io::Result<()> {
         0 => Err(io::ErrorKind::UnexpectedEof.into()),
         _ => Ok(()),
     }
-}
-
-fn tcp_address(url: &str) -> Option<(String, u16)> {
-    let url = Url::parse(url).ok()?;
-    // The client takes `localhost` for the socket.
-    let host = url.host_str().filter(|host| *host != "localhost")?;
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    Some((host.to_owned(), url.port().unwrap_or(MYSQL_PORT)))
 }

@@ -127,7 +127,7 @@ impl Pool {
 
     fn connect(&self) -> Result<(MysqlConnection, ConnectionId), Trouble> {
         if self.is_doubted.load(Ordering::Relaxed) {
-            expect_greeting(&self.target.url)?;
+            expect_greeting(&self.target)?;
         }
         let mut connection = connect(&self.target, LockWaits::Short)?;
         let id = connection_id(&mut connection)?;

@@ -7,6 +7,8 @@
 //! with what came about before anything but the session's settings is sent; modes of which that would
 //! be no proof are refused.
 
+use std::net::IpAddr;
+
 use diesel::mysql::MysqlConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
@@ -24,13 +26,19 @@ const NOT_ENCRYPTED: &str = "the connection to the database is not encrypted, as
      turn TLS on at the server, and name the authority of its certificate in ssl_ca (without it \
      MariaDB's client library does not encrypt); or set ssl_mode=disabled";
 
+const MYSQL_PORT: u16 = 3306;
+
 /// Where the database is, and what the way to it must be.
 #[derive(Clone)]
 pub struct Target {
     /// As the client library understands it.
     pub url: Secret,
+    /// Host and port; `None` is a socket in the file system.
+    pub address: Option<(String, u16)>,
     is_to_be_encrypted: bool,
     is_refused: bool,
+    is_chain_checked: bool,
+    is_name_checked: bool,
 }
 
 /// How a connection is protected.
@@ -53,14 +61,20 @@ struct Status {
 
 impl Target {
     pub fn of(config: &DatabaseConfig) -> Self {
+        let url = config.url.expose();
         // `ssl_ca` alone is meant as in MySQL's programs.
-        let names_authority = has(&config.url, "ssl_ca");
+        let names_authority = url.query_pairs().any(|(name, _)| name == "ssl_ca");
         let implied = names_authority.then_some(SslMode::VerifyCa);
         let mode = config.ssl_mode.or(implied);
+        let address = tcp_address(url);
         Self {
-            url: for_client(&config.url, mode),
-            is_to_be_encrypted: mode >= Some(SslMode::Required) && !is_socket(&config.url),
+            url: for_client(url, mode),
+            is_to_be_encrypted: mode >= Some(SslMode::Required) && address.is_some(),
             is_refused: config.ssl_mode >= Some(SslMode::VerifyCa) && !SUPPORTS_MYSQL_SSL_MODE,
+            // Both libraries check it against an authority that is named, whatever the mode.
+            is_chain_checked: names_authority && mode != Some(SslMode::Disabled),
+            is_name_checked: SUPPORTS_MYSQL_SSL_MODE && mode == Some(SslMode::VerifyIdentity),
+            address,
         }
     }
 
@@ -84,11 +98,12 @@ impl Target {
     }
 
     pub fn encryption(&self, connection: &mut MysqlConnection) -> QueryResult<Encryption> {
-        // Both libraries check it against an authority that is named, whatever the mode.
-        let is_chain_checked = has(&self.url, "ssl_ca");
-        let is_name_checked = SUPPORTS_MYSQL_SSL_MODE && has_mode(&self.url, "verify_identity");
-        let is_local = is_socket(&self.url) || is_loopback(&self.url);
-        Ok(Encryption { cipher: cipher(connection)?, is_local, is_chain_checked, is_name_checked })
+        Ok(Encryption {
+            cipher: cipher(connection)?,
+            is_local: self.address.as_ref().is_none_or(|(host, _)| is_loopback(host)),
+            is_chain_checked: self.is_chain_checked,
+            is_name_checked: self.is_name_checked,
+        })
     }
 }
 
@@ -101,8 +116,7 @@ fn cipher(connection: &mut MysqlConnection) -> QueryResult<Option<String>> {
 }
 
 /// Connector/C would take a mode for the name of a file.
-fn for_client(secret: &Secret, mode: Option<SslMode>) -> Secret {
-    let Ok(mut url) = Url::parse(secret.expose()) else { return secret.clone() };
+fn for_client(url: &Url, mode: Option<SslMode>) -> Secret {
     let is_disabled = mode == Some(SslMode::Disabled);
     let mut kept: Vec<(String, String)> = url
         .query_pairs()
@@ -112,6 +126,7 @@ fn for_client(secret: &Secret, mode: Option<SslMode>) -> Secret {
     if let Some(mode) = mode.filter(|_| SUPPORTS_MYSQL_SSL_MODE) {
         kept.push(("ssl_mode".to_owned(), word(mode).to_owned()));
     }
+    let mut url = url.clone();
     url.set_query(None);
     if !kept.is_empty() {
         url.query_pairs_mut().extend_pairs(kept);
@@ -129,25 +144,13 @@ fn word(mode: SslMode) -> &'static str {
     }
 }
 
-fn has(url: &Secret, parameter: &str) -> bool {
-    let url = Url::parse(url.expose());
-    url.is_ok_and(|url| url.query_pairs().any(|(name, _)| name == parameter))
-}
-
-fn has_mode(url: &Secret, mode: &str) -> bool {
-    let url = Url::parse(url.expose());
-    url.is_ok_and(|url| url.query_pairs().any(|(name, value)| name == "ssl_mode" && value == mode))
-}
-
-/// A socket in the file system, which the client takes `localhost` for, and no other host.
-fn is_socket(secret: &Secret) -> bool {
-    let is_localhost = |url: Url| url.host_str().is_none_or(|host| host == "localhost");
-    Url::parse(secret.expose()).is_ok_and(is_localhost)
-}
-
-fn is_loopback(secret: &Secret) -> bool {
-    let Ok(url) = Url::parse(secret.expose()) else { return false };
-    let host = url.host_str().unwrap_or_default();
+/// None is a socket in the file system, which the client takes `localhost` for, and no other host.
+fn tcp_address(url: &Url) -> Option<(String, u16)> {
+    let host = url.host_str().filter(|host| *host != "localhost")?;
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    Some((host.to_owned(), url.port().unwrap_or(MYSQL_PORT)))
+}
+
+fn is_loopback(host: &str) -> bool {
+    host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
