@@ -206,6 +206,23 @@ fn every_line_of_the_log_that_operators_look_up_is_one_that_the_program_writes()
 }
 
 #[test]
+fn every_file_that_the_architecture_names_is_there() {
+    let sources = files(&repository().join("src"), ".rs");
+    let parts = sources.iter().flat_map(|path| path.iter().filter_map(|part| part.to_str()));
+    let there: BTreeSet<&str> = parts.map(|part| part.trim_end_matches(".rs")).collect();
+    let cells = rows("ARCHITECTURE.md").concat();
+    let quoted = cells.iter().flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    let is_file =
+        |name: &&str| name.bytes().all(|byte| byte.is_ascii_lowercase() || b"_/.".contains(&byte));
+    let names: Vec<&str> = quoted.filter(is_file).collect();
+    assert!(names.len() > 60, "{names:?}");
+    for name in names {
+        let file = name.trim_end_matches(".rs").trim_end_matches('/');
+        assert!(file.split('/').all(|part| there.contains(part)), "{name}");
+    }
+}
+
+#[test]
 fn every_command_stands_in_the_docs() {
     let docs: String = files(&repository().join("docs"), ".md")
         .iter()
