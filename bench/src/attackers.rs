@@ -64,12 +64,13 @@ pub enum Attack {
     RequestsAhead,
     OneByteChunks,
     MadeUpCodes,
+    MadeUpCodesAndFarWeChat,
     OneOpenid,
     Readiness,
 }
 
 impl Attack {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::HalfBodies,
         Self::HalfBodiesAndFewFiles,
         Self::HalfSecondHeads,
@@ -79,6 +80,7 @@ impl Attack {
         Self::RequestsAhead,
         Self::OneByteChunks,
         Self::MadeUpCodes,
+        Self::MadeUpCodesAndFarWeChat,
         Self::OneOpenid,
         Self::Readiness,
     ];
@@ -94,6 +96,7 @@ impl Attack {
             Self::RequestsAhead => "3,500 who send 100 ahead",
             Self::OneByteChunks => "4,000 half bodies, 8,000 chunks",
             Self::MadeUpCodes => "2,000 made-up codes/s",
+            Self::MadeUpCodesAndFarWeChat => "2,000 codes/s, WeChat 80 ms away",
             Self::OneOpenid => "4,600 posters on one openid",
             Self::Readiness => "5,800 /readyz/s",
         }
@@ -109,7 +112,7 @@ impl Attack {
             Self::RequestsAhead => 3_500,
             // Of those who wait for their second, half a thousand have a seat. With fewer connections, all
             // would post again when their answers come, and not at their time.
-            Self::MadeUpCodes => 2_600,
+            Self::MadeUpCodes | Self::MadeUpCodesAndFarWeChat => 2_600,
             Self::Readiness => 64,
         }
     }
@@ -117,7 +120,7 @@ impl Attack {
     /// Of all connections together, where the attack is one of requests.
     fn requests_per_second(self) -> Option<u32> {
         match self {
-            Self::MadeUpCodes => Some(2_000),
+            Self::MadeUpCodes | Self::MadeUpCodesAndFarWeChat => Some(2_000),
             Self::Readiness => Some(5_800),
             _ => None,
         }
@@ -259,7 +262,7 @@ impl Target {
             }
             Attack::OneOpenid => return self.post_foreign_data(stream).await,
             // These are requests at a rate.
-            Attack::MadeUpCodes | Attack::Readiness => {}
+            Attack::MadeUpCodes | Attack::MadeUpCodesAndFarWeChat | Attack::Readiness => {}
         }
         how_it_ended(stream).await
     }

@@ -36,6 +36,8 @@ const MAX_MEMORY_MIB: f64 = 256.0;
 const MIB: f64 = 1_048_576.0;
 /// One way between a server and a database on another continent.
 const SLOW_DATABASE: Duration = Duration::from_millis(50);
+/// One way to a WeChat that answers after 80 ms.
+const FAR_WECHAT: Duration = Duration::from_millis(40);
 const ANSWER_PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Serialize)]
@@ -78,15 +80,12 @@ pub fn run(arguments: &AttacksArguments) -> Result<AttacksReport> {
     let mut progress = Progress::new(steps);
     let mut rows = Vec::new();
     for attack in attacks {
-        let runner = if attack == Attack::HalfBodiesAndFewFiles { FEW_FILES } else { &[] };
-        let rig = Rig::start_under(runner, &arguments.common, USERS, &production_log())?;
-        let mut command = rig.serve_command(runner, &arguments.common)?;
-        let log = directory()?.join("other.log");
-        let other = ChildServer::start("the other server", command.envs(production_log()), log)?;
+        let rig = Rig::start(&arguments.common, USERS, &[])?;
+        let [here, elsewhere] = start_servers(&rig, attack, arguments)?;
         let mut row = RowSoFar::default();
         for _ in 0..arguments.rounds {
             progress.step(attack.name());
-            row.add_round(&rig, &other, attack, arguments)?;
+            row.add_round(&rig, [&here, &elsewhere], attack, arguments)?;
         }
         rows.push(row.into_row(attack.name()));
     }
@@ -107,6 +106,27 @@ pub fn run(arguments: &AttacksArguments) -> Result<AttacksReport> {
     })
 }
 
+/// The server that users ask, and another one of this machine.
+fn start_servers(
+    rig: &Rig,
+    attack: Attack,
+    arguments: &AttacksArguments,
+) -> Result<[ChildServer; 2]> {
+    let runner = if attack == Attack::HalfBodiesAndFewFiles { FEW_FILES } else { &[] };
+    let mut variables = production_log().to_vec();
+    if attack == Attack::MadeUpCodesAndFarWeChat {
+        let address = rig.sandbox.base_url().replace("http://", "");
+        let relay = relay::start(address, FAR_WECHAT)?;
+        variables.push(("WX_API_BASE", format!("http://{relay}")));
+    }
+    let start = |name: &'static str| {
+        let mut command = rig.serve_command(runner, &arguments.common)?;
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
+        ChildServer::start(name, &mut command, directory()?.join(format!("{name}.log")))
+    };
+    Ok([start("the server here")?, start("the server elsewhere")?])
+}
+
 /// Attacks are met with the log that production has.
 fn production_log() -> [(&'static str, String); 1] {
     [("RUST_LOG", "info".to_owned())]
@@ -125,25 +145,25 @@ impl RowSoFar {
     fn add_round(
         &mut self,
         rig: &Rig,
-        other: &ChildServer,
+        [here, elsewhere]: [&ChildServer; 2],
         attack: Attack,
         arguments: &AttacksArguments,
     ) -> Result<()> {
         rig.age_logins()?;
-        add(&mut self.alone, measure_users(rig, &rig.server, arguments.seconds)?)?;
-        let attackers = Attackers::start(attack, rig, other.address())?;
+        add(&mut self.alone, measure_users(rig, here, arguments.seconds)?)?;
+        let attackers = Attackers::start(attack, rig, elsewhere.address())?;
         sleep(SETTLE);
-        add(&mut self.elsewhere, measure_users(rig, &rig.server, arguments.seconds)?)?;
+        add(&mut self.elsewhere, measure_users(rig, here, arguments.seconds)?)?;
         attackers.stop()?;
         sleep(SETTLE);
-        rig.server.process().forget_peak();
-        let attackers = Attackers::start(attack, rig, rig.server.address())?;
+        here.process().forget_peak();
+        let attackers = Attackers::start(attack, rig, here.address())?;
         sleep(SETTLE);
-        add(&mut self.attacked, measure_users(rig, &rig.server, arguments.seconds)?)?;
+        add(&mut self.attacked, measure_users(rig, here, arguments.seconds)?)?;
         for (how, count) in attackers.stop()? {
             *self.attackers.entry(how).or_default() += count;
         }
-        let peak = rig.server.process().peak_memory_bytes()?;
+        let peak = here.process().peak_memory_bytes()?;
         self.peak_memory_bytes = self.peak_memory_bytes.max(peak);
         sleep(SETTLE);
         Ok(())

@@ -1,4 +1,4 @@
-//! A slow network between the server and its database.
+//! A slow network between the server and its database, or WeChat.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};

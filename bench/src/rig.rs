@@ -43,21 +43,11 @@ impl Rig {
         users: u32,
         variables: &[(&str, String)],
     ) -> Result<Self> {
-        Self::start_under(&[], common, users, variables)
-    }
-
-    /// The same, where another program runs the server, such as `prlimit`.
-    pub fn start_under(
-        runner: &[&str],
-        common: &CommonArguments,
-        users: u32,
-        variables: &[(&str, String)],
-    ) -> Result<Self> {
         let database = Database::create()?;
         let options = Options { rate_limit_a_minute: None, ..Options::default() };
         let sandbox = Sandbox::start(options).context("the sandbox WeChat did not start")?;
         let program = server_program(common)?;
-        let mut command = program_command(runner, &program, common, &database, &sandbox)?;
+        let mut command = program_command(&[], &program, common, &database, &sandbox)?;
         command
             .args(["serve", "--migrate"])
             .envs(variables.iter().map(|(name, value)| (name, value)));
@@ -79,7 +69,8 @@ impl Rig {
         ChildServer::start("the other server", &mut command, directory()?.join("other.log"))
     }
 
-    /// To start one more server like the rig's, which does not migrate.
+    /// To start one more server like the rig's, which does not migrate; perhaps by another program,
+    /// such as `prlimit`.
     pub fn serve_command(&self, runner: &[&str], common: &CommonArguments) -> Result<Command> {
         let program = server_program(common)?;
         let mut command = program_command(runner, &program, common, &self.database, &self.sandbox)?;
