@@ -9,9 +9,10 @@ mod rights;
 mod seals;
 mod server;
 mod statistics;
+mod tables;
 
 pub use self::direct::Direct;
-pub use self::examine::{ConnectFailure, Oddity, Settings};
+pub use self::examine::{ConnectFailure, Settings};
 pub use self::import::{ImportedBatch, ImportedRow};
 pub use self::inspect::{KeyFilter, KeyState, StoredKey};
 pub use self::people::{Erased, StoredUser};
@@ -19,3 +20,4 @@ pub use self::rights::Rights;
 pub use self::seals::KeyWalk;
 pub use self::server::{GaleraNode, GroupMember, ServerFacts};
 pub use self::statistics::{DayOfUsers, Decryptions, HourOfKeys, KeysPerUser};
+pub use self::tables::Oddity;

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 
 use super::direct::Direct;
-use super::examine::TABLES;
+use super::tables::TABLES;
 use crate::store::error::{Result, StoreError};
 
 /// What `wxauth migrate` needs beyond the server's own privileges.
